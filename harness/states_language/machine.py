@@ -136,7 +136,7 @@ class Task(_WorkState):
 
 
 def _function_name(arn_or_name: str) -> str:
-    return arn_or_name.partition(":function:")[2].partition(":")[0] or arn_or_name
+    return (arn_or_name.partition(":function:")[2] or arn_or_name).partition(":")[0]
 
 
 @dataclass(frozen=True, slots=True)

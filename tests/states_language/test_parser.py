@@ -76,6 +76,7 @@ class TestTask:
             ({"Resource": "arn:aws:lambda:us-east-1:123456789012:function:work:3"}, "work"),
             ({"Parameters": {"FunctionName": "arn:aws:lambda:us-east-1:123456789012:function:work"}}, "work"),
             ({"Parameters": {"FunctionName": "work"}}, "work"),
+            ({"Parameters": {"FunctionName": "work:live"}}, "work"),
             ({"Parameters": {"FunctionName.$": "$.which"}}, None),
             ({"Resource": "arn:aws:states:::sqs:sendMessage"}, None),
         ],

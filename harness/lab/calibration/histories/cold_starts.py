@@ -38,8 +38,9 @@ class ColdStarts:
     Attributes:
         share: Share of the invocations [0…1], with its 95 % *interval*.
         median, sigma: Of the time of a cold invocation, lognormal.
-        probability: Of each invocation that it was cold, shape (invocations,).
-        keep_alive: Idle time that an environment survives; None if cold starts do not follow idle times.
+        probability: Of each invocation that it was cold, shape (invocations,); not a number if unknown.
+        keep_alive: Idle time that an environment survives; None if cold starts do not follow idle times, or
+            before it is searched.
     """
 
     share: float
@@ -56,7 +57,7 @@ class ColdStarts:
 
 def find_cold_starts(begun: Floats, ended: Floats) -> ColdStarts | None:
     """
-    Find the cold starts among invocations; None if a single distribution explains their times as well.
+    Find the cold starts of one state; None if a single distribution explains the times as well.
 
     Args:
         begun, ended: Shape (invocations,), in the order of *begun*.
@@ -81,8 +82,32 @@ def find_cold_starts(begun: Floats, ended: Floats) -> ColdStarts | None:
         float(np.exp(cold)),
         float(np.exp(at[4])),
         probability,
-        _keep_alive(begun, ended, probability),
     )
+
+
+def find_keep_alive(begun: Floats, ended: Floats, probability: Floats) -> float | None:
+    """
+    Return the idle time that explains the cold starts of a function best; None if none does.
+
+    Args:
+        begun, ended: Of all invocations, in the order of *begun*, shape (invocations,).
+        probability: As in `ColdStarts`; known of one invocation at least.
+    """
+    begun, ended, cold = begun[:REPLAYED], ended[:REPLAYED], probability[:REPLAYED]
+    for_cold = np.log(np.clip(cold, 1e-3, 1 - 1e-3))
+    for_warm = np.log(np.clip(1 - cold, 1e-3, 1 - 1e-3))
+    best, score = None, -np.inf
+    for keep_alive in KEEP_ALIVES:
+        created = environments_created(begun, ended, float(keep_alive))
+        found = float(np.nansum(np.where(created, for_cold, for_warm)))
+        if found > score:
+            best, score = float(keep_alive), found
+    created = environments_created(begun, ended, best or 0.0)
+    known = np.isfinite(cold)
+    created, cold = created[known], cold[known]
+    agrees = created.any() and cold[created].mean() >= AGREEMENT
+    few = abs(created.sum() - cold.sum()) <= max(3.0, 0.3 * float(cold.sum()))
+    return best if agrees and few else None
 
 
 def environments_created(begun: Floats, ended: Floats, keep_alive: float) -> NDArray[np.bool_]:
@@ -141,20 +166,3 @@ def _likelihood(at: Floats, times: Floats) -> float:
 def _cold_probability(at: Floats, logs: Floats) -> Floats:
     warm, cold = _log_parts(at, np.exp(logs))
     return np.asarray(special.expit(cold - warm))
-
-
-def _keep_alive(begun: Floats, ended: Floats, probability: Floats) -> float | None:
-    """Return the idle time that explains the cold starts best; None if none does."""
-    begun, ended, cold = begun[:REPLAYED], ended[:REPLAYED], probability[:REPLAYED]
-    for_cold = np.log(np.clip(cold, 1e-3, 1 - 1e-3))
-    for_warm = np.log(np.clip(1 - cold, 1e-3, 1 - 1e-3))
-    best, score = None, -np.inf
-    for keep_alive in KEEP_ALIVES:
-        created = environments_created(begun, ended, float(keep_alive))
-        found = float(np.where(created, for_cold, for_warm).sum())
-        if found > score:
-            best, score = float(keep_alive), found
-    created = environments_created(begun, ended, best or 0.0)
-    agrees = created.any() and cold[created].mean() >= AGREEMENT
-    few = abs(created.sum() - cold.sum()) <= max(3.0, 0.3 * float(cold.sum()))
-    return best if agrees and few else None

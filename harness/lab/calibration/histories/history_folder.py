@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.lab.calibration.histories.express_log import is_log_entry, logged_events
+from harness.lab.calibration.histories.machine_definition import definition_states
 from harness.lab.calibration.histories.recorded_execution import HistoryInvalid, RecordedExecution
 from harness.states_language.execution_history import Event
 
@@ -138,7 +139,10 @@ class HistoryFolder:
         if self.definition is None:
             self._must_begin_alike()
             return
-        first, known = self.definition.get("StartAt"), set(_state_names(self.definition))
+        first, known = (
+            self.definition.get("StartAt"),
+            {name for name, _ in definition_states(self.definition)},
+        )
         kept = []
         for each in self.executions:
             if (difference := _difference(each, first, known)) is None:
@@ -180,14 +184,3 @@ def _difference(execution: RecordedExecution, first: Any, known: set[str]) -> st
 
 def _lines(text: str) -> list[Any]:
     return [json.loads(line) for line in text.splitlines() if line.strip()]
-
-
-def _state_names(machine: Any) -> Iterator[str]:
-    """Yield the names of all states of a definition, in branches and iterations too."""
-    if not isinstance(machine, Mapping):
-        return
-    for name, state in machine.get("States", {}).items():
-        yield name
-        inner = [*state.get("Branches", ()), state.get("ItemProcessor"), state.get("Iterator")]
-        for each in inner:
-            yield from _state_names(each)

@@ -16,6 +16,7 @@ import pandas as pd
 
 from harness.lab.calibration.calibration_file import distribution_toml
 from harness.lab.calibration.histories.duration_fit import DurationFit, empirical
+from harness.lab.calibration.histories.observed_function import ObservedFunction
 from harness.lab.calibration.histories.observed_machine import ObservedMachine
 from harness.lab.calibration.histories.observed_station import ObservedStation
 from harness.lab.calibration.histories.recorded_tasks import LAMBDA
@@ -92,7 +93,7 @@ class MachineFiles:
         yield "\n[platform.stepfunctions]"
         for name, distribution in machine.hops.items():
             yield f"{name} = {distribution_toml(distribution)}"
-        yield from _functions(machine.stations)
+        yield from _functions(machine.functions)
 
     def _behaviour(self, machine: ObservedMachine, station: ObservedStation) -> Iterator[str]:
         lines = list(_limits(station))
@@ -160,13 +161,12 @@ def _limits(station: ObservedStation) -> Iterator[str]:
         yield f"failures = [{', '.join(rates)}]"
 
 
-def _functions(stations: Sequence[ObservedStation]) -> Iterator[str]:
+def _functions(functions: Sequence[ObservedFunction]) -> Iterator[str]:
     """Yield the settings of Lambda: cold starts and limits."""
-    functions = [station for station in stations if station.kind == LAMBDA]
     if not functions:
         return
-    cold = {each.resource: each.cold for each in functions if each.cold and each.cold.keep_alive is not None}
-    limits = {each.resource: each.concurrency for each in functions if each.concurrency is not None}
+    cold = {each.name: each.cold for each in functions if each.cold and each.cold.keep_alive is not None}
+    limits = {each.name: each.concurrency for each in functions if each.concurrency is not None}
     yield "\n[platform.lambda]"
     yield f"cold_starts = {str(bool(cold)).lower()}"
     if cold:

@@ -6,7 +6,7 @@ Times are seconds.
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Self
 
@@ -17,9 +17,11 @@ from harness.lab.calibration.duration_family import Floats
 from harness.lab.calibration.histories.arrival_process import ArrivalProcess
 from harness.lab.calibration.histories.duration_fit import empirical
 from harness.lab.calibration.histories.history_folder import HistoryFolder
+from harness.lab.calibration.histories.machine_definition import named_functions
+from harness.lab.calibration.histories.observed_function import ObservedFunction, observed_functions
 from harness.lab.calibration.histories.observed_station import ObservedStation
 from harness.lab.calibration.histories.recorded_execution import RecordedExecution
-from harness.lab.calibration.histories.recorded_tasks import ACTIVITY, plain_hops, recorded_tasks
+from harness.lab.calibration.histories.recorded_tasks import ACTIVITY, UNNAMED, plain_hops, recorded_tasks
 from harness.lab.calibration.service_fit import AT_LEAST
 from harness.lab.results.percentile import percentile
 from harness.lab.workload.distributions.distribution import Distribution
@@ -33,6 +35,7 @@ class ObservedMachine:
     Attributes:
         tasks: The attempts of its Tasks; columns as in `RecordedTask`.
         stations: The resources of its Tasks.
+        functions: Its Lambda functions.
         hops: Latencies of the workflow engine: ``start_s``, ``hop_s`` (into a Task), ``plain_hop_s``.
     """
 
@@ -40,20 +43,28 @@ class ObservedMachine:
     definition: Mapping[str, Any] | None
     tasks: pd.DataFrame
     stations: Sequence[ObservedStation]
+    functions: Sequence[ObservedFunction]
     arrivals: ArrivalProcess
     hops: Mapping[str, Distribution]
 
     @classmethod
     def of(cls, folder: HistoryFolder) -> Self:
         """Measure the state machine of a folder."""
-        executions, tasks = folder.executions, recorded_tasks(folder.executions)
+        named = named_functions(folder.definition)
+        executions, tasks = folder.executions, recorded_tasks(folder.executions, named)
         keys = tasks["resource"].where(tasks["kind"] == ACTIVITY, tasks["state"])
         stations = [
             ObservedStation.of(_name(rows), rows.reset_index(drop=True))
             for _, rows in tasks.groupby(keys, sort=False)
         ]
+        # A simulation knows a function by the name in the definition.
+        known = set(tasks["resource"]) - {UNNAMED} if folder.definition is None else set(named.values())
+        functions = [each for each in observed_functions(stations, tasks) if each.name in known]
+        stations = [_with_keep_alive(station, functions) for station in stations]
         arrivals = ArrivalProcess.of(np.array([each.started_at for each in executions]))
-        return cls(executions, folder.definition, tasks, stations, arrivals, _hops(executions, tasks))
+        return cls(
+            executions, folder.definition, tasks, stations, functions, arrivals, _hops(executions, tasks)
+        )
 
     @property
     def outcomes(self) -> Counter[str]:
@@ -100,6 +111,15 @@ def _name(rows: pd.DataFrame) -> str:
     return str(rows["resource"].iloc[0] if shared else rows["state"].iloc[0])
 
 
+def _with_keep_alive(station: ObservedStation, functions: Sequence[ObservedFunction]) -> ObservedStation:
+    """Return a station with the idle time of its function, which other states may use too."""
+    if station.cold is None:
+        return station
+    found = (each.cold for each in functions if each.name == station.resource and each.cold is not None)
+    keep_alive = next((cold.keep_alive for cold in found), None)
+    return replace(station, cold=replace(station.cold, keep_alive=keep_alive))
+
+
 def _hops(executions: Sequence[RecordedExecution], tasks: pd.DataFrame) -> dict[str, Distribution]:
     plain = plain_hops(executions)
     hops = tasks["hop_s"].dropna().to_numpy(float)
@@ -135,6 +155,7 @@ def _remarks_of(station: ObservedStation) -> Iterator[str]:
         yield f"{station.name}: no family fits, so its service time has the observed quantiles"
     if station.cold is not None and station.cold.keep_alive is None:
         yield (
-            f"{station.name}: its slow invocations do not follow idle times, as cold starts would if only "
-            "this state machine used the function; they are part of its service time"
+            f"{station.name}: its slow invocations are part of its service time: they do not follow idle "
+            "times, as cold starts would if only this state machine used the function, or the definition "
+            "does not name the function"
         )

@@ -62,7 +62,6 @@ class ObservedStation:
         fit: The service time; None with too few observations. Cold invocations are left out.
         waits: Time from ready to the begin of the service, of each attempt; infinite if it was never served;
             shape (attempts,).
-        concurrency: Of a function that was throttled: most invocations at once; None without throttles.
         failures: By error, without those that the platform makes by itself.
     """
 
@@ -77,7 +76,6 @@ class ObservedStation:
     service: Floats
     waits: Floats
     cold: ColdStarts | None
-    concurrency: int | None
     failures: Sequence[FailureRate]
     errors: Mapping[str, int]
 
@@ -91,8 +89,6 @@ class ObservedStation:
         cold = _cold(kind, rows, ended)
         fit, service = _service(rows, begun, cold)
         errors = rows.loc[rows["outcome"] == "FAILED", "error"].fillna("States.TaskFailed").value_counts()
-        throttled = rows["error"].fillna("").str.contains("TooManyRequests").any()
-        limit = servers.most_at_once if kind == LAMBDA and throttled else None
         return cls(
             name,
             kind,
@@ -105,7 +101,6 @@ class ObservedStation:
             service,
             begun - ready,
             cold,
-            limit,
             _failures(rows, errors),
             {str(error): int(count) for error, count in errors.items()},
         )

@@ -11,11 +11,15 @@ import numpy as np
 import pandas as pd
 
 from harness.lab.calibration.emergent_errors import REFUSALS
+from harness.lab.calibration.histories.machine_definition import function_name
 from harness.lab.calibration.histories.recorded_execution import RecordedExecution, data_of
 from harness.states_language.execution_history import RecordedAttempt, RecordedState
 
 LAMBDA, ACTIVITY, OTHER = "lambda", "activity", "other"
 """Kinds of resources."""
+
+UNNAMED = "invoke"
+"""The resource of an invocation whose function neither the history nor the definition names."""
 
 
 class RecordedTask(NamedTuple):
@@ -52,14 +56,21 @@ class RecordedTask(NamedTuple):
     output: Any
 
 
-def recorded_tasks(executions: Sequence[RecordedExecution]) -> pd.DataFrame:
-    """Return all attempts of Tasks, in the order in which they were ready; columns as in `RecordedTask`."""
+def recorded_tasks(
+    executions: Sequence[RecordedExecution], functions: Mapping[str, str] | None = None
+) -> pd.DataFrame:
+    """
+    Return all attempts of Tasks, in the order in which they were ready; columns as in `RecordedTask`.
+
+    Args:
+        functions: Names of Lambda functions by state, from the definition, for histories without data.
+    """
     origin = min(each.started_at for each in executions)
     rows = [
         row
         for number, execution in enumerate(executions)
         for state in execution.history.states
-        for row in _attempts(number, execution, state, origin)
+        for row in _attempts(number, execution, state, origin, (functions or {}).get(state.name))
     ]
     frame = pd.DataFrame(rows, columns=list(RecordedTask._fields))
     return frame.sort_values("ready_at", kind="stable", ignore_index=True)
@@ -77,13 +88,18 @@ def plain_hops(executions: Sequence[RecordedExecution]) -> dict[str, list[float]
     return found
 
 
-def resource_of(attempt: RecordedAttempt) -> str:
-    """Return what does the work of an attempt: the name of a function, or the resource."""
+def resource_of(attempt: RecordedAttempt, function: str | None = None) -> str:
+    """
+    Return what does the work of an attempt: the name of a function, or the resource.
+
+    Args:
+        function: Its name in the definition, if it is one.
+    """
     details = attempt.scheduled_details
     if is_function(details):
-        arn = _function(details) or str(details.get("resource", ""))
-        name = arn.partition(":function:")[2] or arn
-        return name.partition(":")[0]
+        resource = str(details.get("resource", ""))
+        named = resource if ":function:" in resource else _function(details)
+        return function_name(named or function or resource)
     kind = details.get("resourceType")
     return f"{kind}:{details.get('resource')}" if kind else str(details.get("resource", ""))
 
@@ -100,7 +116,7 @@ def _function(details: Mapping[str, Any]) -> str:
 
 
 def _attempts(
-    number: int, execution: RecordedExecution, state: RecordedState, origin: float
+    number: int, execution: RecordedExecution, state: RecordedState, origin: float, function: str | None
 ) -> Iterator[RecordedTask]:
     for count, attempt in enumerate(state.attempts, 1):
         details = attempt.scheduled_details
@@ -112,7 +128,7 @@ def _attempts(
             number,
             state.name,
             _kind(details),
-            resource_of(attempt),
+            resource_of(attempt, function),
             state.item,
             count,
             ready - origin,

@@ -9,8 +9,6 @@ from harness.lab.calibration.histories.observed_station import ObservedStation
 from harness.lab.calibration.histories.recorded_tasks import recorded_tasks
 from tests.lab.calibration.histories.history_script import HistoryScript
 
-FUNCTION = "arn:aws:lambda:eu-west-1:123456789012:function:parse"
-
 
 def measured(*scripts):
     return ObservedStation.of("T", recorded_tasks([script.recorded() for script in scripts]))
@@ -76,13 +74,3 @@ class TestOccupancy:
 
         assert station.servers.servers == 1
         assert station.fit.censored == 0
-
-    def test_throttled_invocations_are_not_at_once(self):
-        """
-        The limit of a function is what ran beside them.
-        """
-        ran = [HistoryScript().enter(0, resource=FUNCTION).leave(5).end(5) for _ in range(2)]
-        error = "Lambda.TooManyRequestsException"
-        throttled = HistoryScript().enter(1, resource=FUNCTION).add(2, "TaskFailed", error=error)
-
-        assert measured(*ran, throttled.end(2, "Failed")).concurrency == 2
