@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -24,6 +23,9 @@ from harness.lab.calibration.toml_text import toml_comment, toml_key, toml_strin
 
 MOST_DATA = 20_000_000
 """Characters of inputs, and of the results of one Task, that are kept; then they repeat."""
+
+UNREADABLE = "{}"
+"""JSON in place of an input or a result that a history lacks, so the others keep their places."""
 
 AGES = 10_000_000
 """No execution of a recorded load counts as lost [s]."""
@@ -69,7 +71,8 @@ class MachineFiles:
         yield "max_in_flight = 1000000"
         yield f'\n[[arrivals]]\nprocess = "recorded"\ntimes_csv = {toml_string(times)}'
         yield '\n[[flows]]\nname = "photo_shoot"\nphotos = 1\nvideos = 0'
-        if lines := _within(json.dumps(each.input) for each in machine.executions if each.input is not None):
+        if any(each.input is not None for each in machine.executions):
+            lines = _within(each.input or UNREADABLE for each in machine.executions)
             yield f"inputs_jsonl = {toml_string(self._side_file('inputs.jsonl', lines))}"
         yield f"\n[behaviour.poll]\ntimeout_s = {AGES}"
         yield f'\n[platform]\npreset = "bare"\n\n[platform.dispatcher]\nstuck_job_timeout_s = {AGES}'
@@ -97,8 +100,9 @@ class MachineFiles:
 
     def _behaviour(self, machine: ObservedMachine, station: ObservedStation) -> Iterator[str]:
         lines = list(_limits(station))
-        outputs = _within(_outputs(machine.tasks, station.states, len(machine.executions)))
-        if any(line != "[]" for line in outputs):
+        done = _done(machine.tasks, station.states)
+        if done["output"].notna().any():
+            outputs = _within(_outputs(done, len(machine.executions)))
             place = list(machine.stations).index(station)
             file = self._side_file(f"outputs.{place}.jsonl", outputs)
             lines.append(f"recorded_jsonl = {toml_string(file)}")
@@ -185,15 +189,19 @@ def _functions(functions: Sequence[ObservedFunction]) -> Iterator[str]:
         yield f"{toml_key(name)} = {{ {law} }}"
 
 
-def _outputs(tasks: pd.DataFrame, states: Sequence[str], executions: int) -> Iterator[str]:
-    """Yield the results of some states as JSON, a list for each execution."""
-    rows = tasks[tasks["state"].isin(states) & tasks["output"].notna()]
-    rows = rows.sort_values(["execution", "item", "ended_at"], kind="stable")
-    found: dict[int, list[Any]] = {}
-    for execution, output in zip(rows["execution"], rows["output"], strict=True):
+def _done(tasks: pd.DataFrame, states: Sequence[str]) -> pd.DataFrame:
+    """Return the attempts of some states that have a result, in the order of their results."""
+    rows = tasks[tasks["state"].isin(states) & (tasks["outcome"] == "SUCCEEDED")]
+    return rows.sort_values(["execution", "item", "ended_at"], kind="stable")
+
+
+def _outputs(done: pd.DataFrame, executions: int) -> Iterator[str]:
+    """Yield the results of attempts as JSON, a list for each execution."""
+    found: dict[int, list[str]] = {}
+    for execution, output in zip(done["execution"], done["output"].fillna(UNREADABLE), strict=True):
         found.setdefault(int(execution), []).append(output)
     for number in range(executions):
-        yield json.dumps(found.get(number, []))
+        yield f"[{', '.join(found.get(number, []))}]"
 
 
 def _within(lines: Iterator[str]) -> list[str]:

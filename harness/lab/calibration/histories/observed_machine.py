@@ -90,8 +90,12 @@ class ObservedMachine:
             yield f"{running} executions had not ended: their last attempts are lower bounds"
         if redriven := sum(each.redrives > 0 for each in self.executions):
             yield f"{redriven} executions were redriven: a simulation does not redrive"
-        if all(each.input is None for each in self.executions):
-            yield "the histories have no inputs: they were exported without data"
+        if missing := sum(each.input is None for each in self.executions):
+            yield _missing_inputs(missing, len(self.executions))
+        done = self.tasks[self.tasks["outcome"] == "SUCCEEDED"]
+        for state, rows in done.groupby("state", sort=False):
+            if 0 < (missing := int(rows["output"].isna().sum())) < len(rows):
+                yield f"{state}: {missing} results cannot be read; an empty object is played in their place"
         for station in self.stations:
             yield from _remarks_of(station)
 
@@ -118,6 +122,12 @@ def _with_keep_alive(station: ObservedStation, functions: Sequence[ObservedFunct
     found = (each.cold for each in functions if each.name == station.resource and each.cold is not None)
     keep_alive = next((cold.keep_alive for cold in found), None)
     return replace(station, cold=replace(station.cold, keep_alive=keep_alive))
+
+
+def _missing_inputs(missing: int, executions: int) -> str:
+    if missing == executions:
+        return "the histories have no inputs: they were exported without data"
+    return f"{missing} executions have no input that can be read; an empty object is played in its place"
 
 
 def _hops(executions: Sequence[RecordedExecution], tasks: pd.DataFrame) -> dict[str, Distribution]:

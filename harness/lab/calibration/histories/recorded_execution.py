@@ -88,9 +88,9 @@ class RecordedExecution:
         return self.history.states[0].name if self.history.states else None
 
     @property
-    def input(self) -> Any:
-        """Its input; None if the history was exported without data."""
-        return data_of(self.events[0], "input")
+    def input(self) -> str | None:
+        """Its input as JSON on one line; None if the history has none that can be read."""
+        return json_of(self.events[0], "input")
 
 
 def data_of(event: Event, name: str) -> Any:
@@ -102,6 +102,14 @@ def data_of(event: Event, name: str) -> Any:
         return json.loads(text)
     except ValueError:
         return None
+
+
+def json_of(event: Event, name: str) -> str | None:
+    """Return a detail of an event as JSON on one line; None if it is missing, or was cut off."""
+    value = data_of(event, name)
+    # The text tells a value that is null from one that cannot be read.
+    is_null = value is None and str(event_details(event).get(name)).strip() == "null"
+    return json.dumps(value) if value is not None or is_null else None
 
 
 def _end(events: Sequence[Event]) -> Event | None:

@@ -4,6 +4,7 @@ The attempts of Tasks in histories, one row each: when they were ready, began an
 Times are seconds since the first execution began.
 """
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -12,7 +13,7 @@ import pandas as pd
 
 from harness.lab.calibration.emergent_errors import REFUSALS
 from harness.lab.calibration.histories.machine_definition import function_name
-from harness.lab.calibration.histories.recorded_execution import RecordedExecution, data_of
+from harness.lab.calibration.histories.recorded_execution import RecordedExecution, data_of, json_of
 from harness.states_language.execution_history import RecordedAttempt, RecordedState
 
 LAMBDA, ACTIVITY, OTHER = "lambda", "activity", "other"
@@ -35,7 +36,7 @@ class RecordedTask(NamedTuple):
         was_refused: It failed before its work began: throttled, or not submitted.
         seen_until: When it ended, or until when it is known to have not ended.
         hop_s: Time from the end of the work before it until it was ready; not a number for later attempts.
-        output: Its result; None without one.
+        output: Its result as JSON; None without one, or if it cannot be read.
     """
 
     execution: int
@@ -53,7 +54,7 @@ class RecordedTask(NamedTuple):
     was_refused: bool
     seen_until: float
     hop_s: float
-    output: Any
+    output: str | None
 
 
 def recorded_tasks(
@@ -150,14 +151,15 @@ def _kind(details: Mapping[str, Any]) -> str:
     return ACTIVITY if ":activity:" in str(details.get("resource", "")) else OTHER
 
 
-def _output(attempt: RecordedAttempt) -> Any:
+def _output(attempt: RecordedAttempt) -> str | None:
     """Return the result of the work; that of a function is in the payload of an integration's answer."""
     if attempt.outcome != "SUCCEEDED":
         return None
-    output = data_of({"xEventDetails": attempt.end_details}, "output")
+    event = {"xEventDetails": attempt.end_details}
+    output = data_of(event, "output")
     if attempt.scheduled_details.get("resourceType") == "lambda" and isinstance(output, dict):
-        return output.get("Payload")
-    return output
+        return json.dumps(output.get("Payload"))
+    return json_of(event, "output")
 
 
 def _ready(state: RecordedState) -> float:

@@ -17,6 +17,7 @@ from harness.lab.calibration.histories.process_log import COLUMNS, write_process
 from harness.lab.gate.scenario_reader import read_scenario
 from harness.lab.results.percentile import percentile
 from harness.lab.workload.calibration import load_calibration
+from tests.lab.calibration.histories.history_script import HistoryScript
 from tests.lab.calibration.histories.planted_machine import PlantedMachine
 
 PLANTED = PlantedMachine(cold_rate=None, arrival_rate=0.5, store=(3.0, 0.4), review=(2.0, 2.5))
@@ -122,3 +123,50 @@ class TestProcessLog:
         """
         with pytest.raises(ValueError, match=r"log.xes must end in .csv or .parquet"):
             write_process_log(machine.executions, tmp_path / "log.xes")
+
+
+class TestRecordedData:
+    @staticmethod
+    def written(folder, *scripts):
+        """Return the lines of inputs and of results, and the remarks."""
+        machine = ObservedMachine.of(HistoryFolder([script.recorded() for script in scripts]))
+        MachineFiles(folder / "x.toml", date(2026, 12, 1)).write(machine)
+        names = ("inputs.jsonl", "outputs.0.jsonl")
+        lines = [(folder / f"x.{name}").read_text().splitlines() for name in names]
+        return *lines, list(machine.remarks)
+
+    def test_each_execution_keeps_its_place(self, tmp_path):
+        """
+        One input is null, and one was cut off; a Task has no result, and one was cut off.
+        """
+        scripts = [
+            HistoryScript(0, given="null").enter(0).leave(1, {"n": 0}).end(1),
+            HistoryScript(2, given='{"n": "trunca')
+            .enter(2)
+            .add(3, "TaskFailed", error="Boom")
+            .end(3, "Failed"),
+            HistoryScript(4, given='{\n"n": 2}').enter(4).add(5, "TaskSucceeded", output='{"n": tru').end(5),
+            HistoryScript(6, given='{"n": 3}').enter(6).leave(7, {"n": 3}).end(7),
+        ]
+        inputs, outputs, remarks = self.written(tmp_path, *scripts)
+
+        assert inputs == ["null", "{}", '{"n": 2}', '{"n": 3}']
+        assert outputs == ['[{"n": 0}]', "[]", "[{}]", '[{"n": 3}]']
+        assert remarks[:2] == [
+            "1 executions have no input that can be read; an empty object is played in its place",
+            "T: 1 results cannot be read; an empty object is played in their place",
+        ]
+
+    @pytest.mark.parametrize("details", [{}, {"resourceType": "lambda", "resource": "invoke"}])
+    def test_a_result_that_is_null_is_a_result(self, details, tmp_path):
+        """
+        The second execution does not get the result of another one; a function answers in a payload.
+        """
+        results = [None, {"n": 1}]
+        if details:
+            results = [{"Payload": result} for result in results]
+        scripts = [
+            HistoryScript(n).enter(n, **details).leave(n, result).end(n) for n, result in enumerate(results)
+        ]
+
+        assert self.written(tmp_path, *scripts)[1] == ["[null]", '[{"n": 1}]']
