@@ -9,6 +9,7 @@ import pytest
 from harness.cli.main import main
 from tests.lab.calibration.histories.planted_machine import PlantedMachine
 
+ACCOUNT = "arn:aws:states:eu-west-1:123456789012"
 RUN = "fixtures/runs/morning_simulated"
 
 pytestmark = pytest.mark.slow
@@ -49,6 +50,11 @@ def test_a_run_is_measured_and_simulated(tmp_path, capsys):
         ((RUN, "-o", "x.toml", "--executions", "y"), "name either run folders, or --executions ARN|FOLDER"),
         ((RUN, "-o", "x.toml", "--process-log", "y.csv"), "--histories and --process-log belong to"),
         (("--executions", "nowhere", "-o", "x.toml"), "nowhere is no folder of histories"),
+        (
+            ("--executions", f"{ACCOUNT}:execution:Orders:e1", "-o", "x.toml"),
+            "e1 is no ARN of a state machine",
+        ),
+        (("--executions", "arn:aws:states", "-o", "x.toml"), "arn:aws:states is no ARN of a state machine"),
         (("--executions", "x", "-o", "x.toml", "--process-log", "y.xes"), "must end in .csv or .parquet"),
         ((RUN, "-o", "x.csv"), "x.csv must be a TOML file: its name must end in .toml"),
         ((RUN, "-o", "no/where.toml"), "there is no folder no"),

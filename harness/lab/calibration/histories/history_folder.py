@@ -15,7 +15,7 @@ from typing import Any
 from harness.lab.calibration.histories.express_log import is_log_entry, logged_events
 from harness.lab.calibration.histories.machine_definition import definition_states
 from harness.lab.calibration.histories.recorded_execution import HistoryInvalid, RecordedExecution
-from harness.states_language.execution_history import Event
+from harness.states_language.execution_history import Event, seconds_since_epoch
 
 SAID = 5
 """Problems that are said one by one."""
@@ -102,7 +102,11 @@ class HistoryFolder:
             is_cut = any(value.get(key) for key in ("nextToken", "NextToken"))
             arn = str(value.get("executionArn", ""))
             label = arn.rpartition(":")[2] or name.removesuffix(".json")
-            self.executions.append(RecordedExecution.of(label, entries, arn=arn, is_cut=is_cut))
+            fetched = value.get("fetchedAt")
+            fetched_at = None if fetched is None else seconds_since_epoch(fetched)
+            self.executions.append(
+                RecordedExecution.of(label, entries, arn=arn, fetched_at=fetched_at, is_cut=is_cut)
+            )
         elif isinstance(value, dict) and isinstance(value.get("definition"), str):
             self.definition = json.loads(value["definition"])
         elif isinstance(value, dict) and {"StartAt", "States"} <= value.keys():

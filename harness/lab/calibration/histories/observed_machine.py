@@ -85,9 +85,14 @@ class ObservedMachine:
     @property
     def remarks(self) -> Iterator[str]:
         """Sentences about what is missing, or is not played as it was."""
-        outcomes = self.outcomes
-        if running := outcomes["RUNNING"]:
-            yield f"{running} executions had not ended: their last attempts are lower bounds"
+        running = [each for each in self.executions if each.status == "RUNNING"]
+        if known := sum(each.fetched_at is not None for each in running):
+            yield f"{known} executions had not ended: their last attempts are lower bounds"
+        if unknown := len(running) - known:
+            yield (
+                f"{unknown} executions had not ended, and their files do not say when they were exported: "
+                "the lower bounds of their last attempts end with the last event, and say little"
+            )
         if redriven := sum(each.redrives > 0 for each in self.executions):
             yield f"{redriven} executions were redriven: a simulation does not redrive"
         if missing := sum(each.input is None for each in self.executions):

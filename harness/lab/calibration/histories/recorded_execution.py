@@ -37,8 +37,10 @@ class RecordedExecution:
         name: Name of the execution, or of its file.
         events: The whole history, oldest event first.
         history: The states that were entered, with the attempts of the Tasks.
-        seen_until: Until when it is known what happened: its end, or its last event.
+        seen_until: Until when it is known what happened: its end, or when it was fetched; without that its
+            last event.
         arn: Its ARN; empty if the file does not say it.
+        fetched_at: When its history was fetched; None if the file does not say it.
     """
 
     name: str
@@ -46,9 +48,18 @@ class RecordedExecution:
     history: ExecutionHistory
     seen_until: float
     arn: str = ""
+    fetched_at: float | None = None
 
     @classmethod
-    def of(cls, name: str, events: Iterable[Any], *, arn: str = "", is_cut: bool = False) -> Self:
+    def of(
+        cls,
+        name: str,
+        events: Iterable[Any],
+        *,
+        arn: str = "",
+        fetched_at: float | None = None,
+        is_cut: bool = False,
+    ) -> Self:
         """
         Check a history and return the execution.
 
@@ -65,7 +76,9 @@ class RecordedExecution:
                 f"{name} is truncated after event {len(ordered)}: export it again without --max-items"
             )
         seen_until = seconds_since_epoch((end or ordered[-1])["timestamp"])
-        return cls(name, ordered, ExecutionHistory(ordered), seen_until, arn)
+        if end is None and fetched_at is not None:
+            seen_until = max(seen_until, fetched_at)
+        return cls(name, ordered, ExecutionHistory(ordered), seen_until, arn, fetched_at)
 
     @property
     def started_at(self) -> float:

@@ -4,12 +4,24 @@ Histories fetched from Step Functions: moto's server, which interprets the machi
 
 import json
 import time
+from datetime import UTC, datetime
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionClosedError,
+    EndpointConnectionError,
+    ReadTimeoutError,
+)
 
 import harness
-from harness.lab.calibration.histories.history_download import DownloadFailed, HistoryDownload, region_of
+from harness.lab.calibration.histories.history_download import (
+    DownloadFailed,
+    HistoryDownload,
+    MachineUnfit,
+    region_of,
+)
 from harness.lab.calibration.histories.history_folder import HistoryFolder
 from harness.lab.calibration.histories.observed_machine import ObservedMachine
 from harness.lab.gate.scenario_reader import read_scenario
@@ -115,16 +127,19 @@ class LimitedAccount:
     ) -> None:
         self.executions, self.throttles, self.error = executions, throttles, error
         self.calls: list[str] = []
+        self.names: dict[int, str] = {}
+        self.lost: dict[str, BotoCoreError] = {}
+        self.kind = "STANDARD"
 
     def describe_state_machine(self, **_):
         self._call("describe")
-        return {"type": "STANDARD", "definition": '{"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}'}
+        return {"type": self.kind, "definition": '{"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}'}
 
     def list_executions(self, **arguments):
         self._call("list")
         first = int(arguments.get("nextToken", "0"))
         found = [
-            {"name": f"e{n}", "executionArn": f"arn:x:e{n}", "status": "SUCCEEDED"}
+            {"name": self.names.get(n, f"e{n}"), "executionArn": f"arn:x:e{n}", "status": "SUCCEEDED"}
             for n in range(first, min(first + 2, self.executions))
         ]
         more = {"nextToken": str(first + 2)} if first + 2 < self.executions else {}
@@ -143,10 +158,13 @@ class LimitedAccount:
                 event["stateEnteredEventDetails"] = {"name": "A"}
             if event["type"].endswith("Exited"):
                 event["stateExitedEventDetails"] = {"name": "A"}
-        return {"events": events, **({"nextToken": "4"} if begin == 1 else {})}
+        answered = {"HTTPHeaders": {"date": "Tue, 01 Dec 2026 12:00:00 GMT"}}
+        return {"events": events, "ResponseMetadata": answered, **({"nextToken": "4"} if begin == 1 else {})}
 
     def _call(self, name):
         self.calls.append(name)
+        if name in self.lost:
+            raise self.lost[name]
         if self.throttles:
             self.throttles -= 1
             raise ClientError({"Error": {"Code": self.error, "Message": "not now"}}, "X")
@@ -186,7 +204,7 @@ class TestHistoryDownload:
     @pytest.mark.parametrize(
         ("error", "sentence"),
         [
-            ("ThrottlingException", "was throttled 10 times in a row; what was fetched is in"),
+            ("ThrottlingException", "was throttled 10 times in a row"),
             ("AccessDeniedException", "no permission for states:DescribeStateMachine: not now"),
             ("StateMachineDoesNotExist", "DescribeStateMachine failed with StateMachineDoesNotExist"),
         ],
@@ -200,10 +218,96 @@ class TestHistoryDownload:
         with pytest.raises(DownloadFailed, match=sentence):
             HistoryDownload(account, tmp_path, sleep=lambda _: None)(ARN)
 
+    @pytest.mark.parametrize(
+        "error",
+        [
+            EndpointConnectionError(endpoint_url="x"),
+            ReadTimeoutError(endpoint_url="x"),
+            ConnectionClosedError(endpoint_url="x"),
+        ],
+    )
+    def test_a_lost_answer_is_asked_for_again(self, error, tmp_path):
+        """
+        The third history comes after two pauses.
+        """
+        account, pauses = LimitedAccount(), []
+        account.lost["arn:x:e2"] = error
+
+        def sleep(seconds):
+            pauses.append(seconds)
+            if len(pauses) == 2:
+                account.lost.clear()
+
+        assert HistoryDownload(account, tmp_path, sleep=sleep)(ARN) == 5
+        assert len(pauses) == 2
+
+    def test_a_network_that_stays_away_ends_the_download(self, tmp_path):
+        """
+        After ten tries, and the same command continues.
+        """
+        account = LimitedAccount()
+        account.lost["arn:x:e2"] = ReadTimeoutError(endpoint_url="x")
+        sentence = f"timeout on .* what was fetched is in {tmp_path}: the same command continues there"
+
+        with pytest.raises(DownloadFailed, match=sentence):
+            HistoryDownload(account, tmp_path, sleep=lambda _: None)(ARN)
+        assert account.calls.count("arn:x:e2") == 10
+
+    def test_an_account_that_never_answers_is_asked_once(self, tmp_path):
+        """
+        Its address is wrong.
+        """
+        account = LimitedAccount()
+        account.lost["describe"] = EndpointConnectionError(endpoint_url="x")
+
+        with pytest.raises(DownloadFailed, match="Step Functions cannot be asked: Could not connect"):
+            HistoryDownload(account, tmp_path)(ARN)
+        assert account.calls == ["describe"]
+
+    def test_a_profile_that_does_not_exist_is_one_sentence(self, tmp_path, monkeypatch):
+        """
+        AWS_PROFILE is misspelt.
+        """
+        monkeypatch.setenv("AWS_PROFILE", "typo")
+
+        with pytest.raises(DownloadFailed, match=r"settings of the environment cannot be used: .*\(typo\)"):
+            HistoryDownload.of(ARN, tmp_path)
+
+    def test_a_history_has_the_time_at_which_it_was_fetched(self, tmp_path):
+        """
+        By the clock of AWS: until then an execution that is under way is known not to have ended.
+        """
+        HistoryDownload(LimitedAccount(1), tmp_path)(ARN)
+
+        (execution,) = HistoryFolder.read(tmp_path).executions
+        assert execution.fetched_at == datetime(2026, 12, 1, 12, tzinfo=UTC).timestamp()
+
+    def test_an_execution_named_as_the_definition_leaves_it_whole(self, tmp_path):
+        """
+        Its history has a file of its own, also where file names have no case.
+        """
+        account = LimitedAccount(2)
+        account.names = {0: "state_machine", 1: "State_Machine"}
+        HistoryDownload(account, tmp_path)(ARN)
+        found = HistoryFolder.read(tmp_path)
+
+        assert found.definition is not None
+        assert len(found.executions) == 2
+
+    def test_an_express_machine_is_refused(self, tmp_path):
+        """
+        It keeps no histories.
+        """
+        account = LimitedAccount()
+        account.kind = "EXPRESS"
+
+        with pytest.raises(MachineUnfit, match="is an Express state machine, which keeps no histories"):
+            HistoryDownload(account, tmp_path)(ARN)
+
     def test_another_arn_is_refused(self):
         """
         That of an execution, for instance.
         """
         assert region_of(ARN) == "eu-west-1"
-        with pytest.raises(DownloadFailed, match="is no ARN of a state machine"):
+        with pytest.raises(MachineUnfit, match="is no ARN of a state machine"):
             region_of("arn:aws:states:eu-west-1:123456789012:execution:Orders:e1")

@@ -8,7 +8,7 @@ import pytest
 
 from harness.lab.calibration.histories.history_folder import HistoriesInvalid, HistoryFolder
 from harness.lab.calibration.histories.observed_machine import ObservedMachine
-from tests.lab.calibration.histories.planted_machine import DEFINITION, PlantedMachine
+from tests.lab.calibration.histories.planted_machine import DEFINITION, EPOCH, PlantedMachine
 
 
 @pytest.fixture
@@ -194,20 +194,35 @@ class TestHistoryFolder:
         (problem,) = HistoryFolder.read(folder).problems
         assert problem == "bad: event 2 (TaskStateEntered) does not name its state: export it again"
 
-    def test_an_execution_that_was_under_way_gives_a_lower_bound(self, tmp_path, events):
+    @pytest.mark.parametrize(
+        ("fetched", "bound", "remark"),
+        [
+            (
+                {"fetchedAt": EPOCH + 900},
+                900,
+                "1 executions had not ended: their last attempts are lower bounds",
+            ),
+            ({}, 0, "1 executions had not ended, and their files do not say when they were exported: "),
+        ],
+    )
+    def test_an_execution_that_was_under_way_gives_a_lower_bound(self, fetched, bound, remark, tmp_path):
         """
-        It was exported while the last Task worked.
+        It was fetched while its first Task worked, which had begun with it: the bound is the time since then.
         """
         for number in range(30):
             history = PlantedMachine(failure_rate=0).histories(1, seed=number)[0]
             (tmp_path / f"e{number}.json").write_text(json.dumps({"events": history}))
-        cut = next(place for place, event in enumerate(events) if event["type"] == "TaskStarted")
-        (tmp_path / "running.json").write_text(json.dumps({"events": events[: cut + 1]}))
+        cut = next(place for place, event in enumerate(history) if event["type"] == "TaskStarted")
+        running = {"events": history[: cut + 1], **fetched}
+        (tmp_path / "running.json").write_text(json.dumps(running))
         machine = ObservedMachine.of(HistoryFolder.read(tmp_path))
 
         assert machine.outcomes["RUNNING"] == 1
-        assert "1 executions had not ended: their last attempts are lower bounds" in machine.remarks
+        assert any(each.startswith(remark) for each in machine.remarks)
         assert machine.stations[0].fit.observations == 30
+        (open_one,) = machine.tasks[machine.tasks["outcome"] == "OPEN"].itertuples()
+        assert open_one.seen_until - open_one.ready_at == pytest.approx(bound, abs=5)
+        assert machine.stations[0].fit.censored == (1 if fetched else 0)
 
 
 def _logged(event):
