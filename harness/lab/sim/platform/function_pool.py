@@ -89,8 +89,8 @@ class Functions:
         self._source = source
         self._keep_alive = nanoseconds(settings.keep_alive_s)
         self._pools: dict[str, FunctionPool] = {}
-        reserved = sum(self._reserved(name) or 0 for name in deployed)
-        self._unreserved = max(0, settings.account_concurrency - reserved)
+        # A reservation counts whether the function is called or not.
+        self._unreserved = settings.account_concurrency - sum(map(self._taken, deployed))
         self.running = 0
         self._running_unreserved = 0
 
@@ -99,6 +99,8 @@ class Functions:
         if name not in self._pools:
             function, settings, source = self._deployed.get(name), self._settings, self._source
             names = (name, name.removeprefix(PREFIX))
+            if function is None:
+                self._unreserved -= self._taken(name)
             init, placement = settings.start_up(names)
             self._pools[name] = FunctionPool(
                 labels_text({"FunctionName": name}),
@@ -223,6 +225,10 @@ class Functions:
             if known in reserved:
                 return reserved[known]
         return self._deployed[name].reserved_concurrency if name in self._deployed else None
+
+    def _taken(self, name: str) -> int:
+        """Return the concurrency that a function takes from the account."""
+        return self._reserved(name) or 0
 
 
 def _wait(pool: FunctionPool, at: int, work: int) -> int:

@@ -4,8 +4,10 @@ Systems that the compiled engine refuses, by name, because it could not play the
 
 import pytest
 
+from harness.blueprint.template import load_template
 from harness.lab.sim.compiled import compiled_model
 from harness.lab.sim.compiled.compiled_model import CompiledModel
+from harness.lab.sim.compiled.lowering.model_lowering import Lowering
 from harness.lab.sim.compiled.not_lowerable import NotLowerable
 from harness.lab.sim.simulation import platform_of, read_machine
 from harness.lab.workload.scenario import Scenario, load_scenario
@@ -81,6 +83,24 @@ def test_a_machine_that_does_not_end_is_refused():
 
     with pytest.raises(NotLowerable, match="is one of more than 20,000 states"):
         lower(start, count)
+
+
+def test_a_function_outside_the_template_reserves_concurrency_of_the_account():
+    """
+    As with SimPy, its reservation is not left for others.
+    """
+    arn = "arn:aws:lambda:us-east-1:123456789012:function:f"
+    scenario = load_scenario("smoke")
+    platform = platform_of(scenario, None, {"lambda.reserved_concurrency": {"f": 105}})
+    definition = {"StartAt": "F", "States": {"F": {"Type": "Task", "Resource": arn, "End": True}}}
+    machine = read_machine(definition)[0]
+    assert machine is not None
+    template = load_template(parameters={"CallbackUrl": ""})
+    deployed = sum(function.reserved_concurrency for function in template.functions.values())
+
+    lowering = Lowering(scenario, platform, machine, template, 0)
+
+    assert lowering.settings["unreserved"] == 1000 - deployed - 105
 
 
 def nested_maps(depth, items=(1,)):

@@ -9,6 +9,8 @@ import pytest
 from harness.lab.sim.simulation import MachineInvalid, simulate
 from harness.lab.workload.scenario import Scenario
 
+FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:"
+NOTHING_DEPLOYED = dict.fromkeys(("validate", "thumbnails", "zip", "callback-dispatch"), 0)
 LOGNORMAL = {"fixed_s": {"distribution": "lognormal", "median": 5, "sigma": 1}}
 
 
@@ -160,10 +162,30 @@ class TestFunctions:
         """
         Only the complete name identifies a function of the pipeline.
         """
-        function = "arn:aws:lambda:us-east-1:123456789012:function:validate"
+        function = FUNCTION + "validate"
         steps = play(machine(Check=task(function, End=True)), model={"Check": {"fixed_s": 7}})
 
         assert steps["finished_at"].tolist() == [7]
+
+    def test_a_function_outside_the_template_reserves_concurrency_of_the_account(self, play):
+        """
+        Its reservation takes all concurrency, so that five calls of another function are throttled.
+        """
+        caught = [{"ErrorEquals": ["States.ALL"], "Next": "X"}]
+        calls = machine(G=task(FUNCTION + "g", Catch=caught, End=True), X={"Type": "Pass", "End": True})
+        every = {"Type": "Map", "ItemsPath": "$.n", "ItemProcessor": calls, "ResultPath": None, "Next": "F"}
+        reserved = NOTHING_DEPLOYED | {"f": 105}
+        steps = play(
+            machine(
+                S={"Type": "Pass", "Result": {"n": [0] * 5}, "Next": "M"},
+                M=every,
+                F=task(FUNCTION + "f", End=True),
+            ),
+            platform={"lambda": {"account_concurrency": 105, "reserved_concurrency": reserved}},
+        )
+
+        assert steps[steps["state"] == "G"]["error"].tolist() == ["Lambda.TooManyRequestsException"] * 5
+        assert steps[steps["state"] == "F"]["outcome"].tolist() == ["SUCCEEDED"]
 
     def test_a_task_token_has_no_function_time_out(self, play):
         """
@@ -193,7 +215,7 @@ class TestFunctions:
         """
         A misspelt name is an error, and so are servers of a Lambda function.
         """
-        function = "arn:aws:lambda:us-east-1:123456789012:function:mine"
+        function = FUNCTION + "mine"
 
         with pytest.raises(MachineInvalid, match=complaint):
             play(machine(Check=task(function, End=True)), **fields)

@@ -298,8 +298,9 @@ class Lowering:
         }
         rows = {name: self.tables.failure(each.error, each.cause) for name, each in failures.items()}
         rows["history_failure"] = self.tables.failure(RUNTIME, HISTORY_TOO_LONG)
-        deployed = self.template.functions
-        reserved = sum(self._reserved(name) or 0 for name in deployed)
+        # A reservation counts whether the function is called or not, in the template or outside.
+        functions = {*self.template.functions, *self._functions}
+        reserved = sum(self._reserved(name) or 0 for name in functions)
         rows["unreserved"] = max(0, self.platform.functions.account_concurrency - reserved)
         rows["time_limit"] = NONE if machine.timeout_seconds is None else nanoseconds(machine.timeout_seconds)
         called = {node.task.function_name for node in self._program.tasks()}
