@@ -44,6 +44,28 @@ def choice(variable, **rule):
             r"S0 depends on \$\$.Execution.StartTime",
         ),
         ([{"Type": "Wait", "Timestamp": "2030-01-01T00:00:00Z"}], "S0 depends on the time of the clock"),
+        (
+            [choice("$.StartTime", TimestampLessThan="2030-01-01T00:00:00Z") | {"InputPath": "$$.Execution"}],
+            "S0 depends on time",
+        ),
+        ([choice("$$.Execution['StartTime']", StringMatches="2026*")], "S0 depends on time"),
+        ([choice("$$.Execution['Id']", StringMatches="*:batch-*")], "S0 depends on arn:.*:execution"),
+        (
+            [choice("States.Format('{}', $.batchId)", StringMatches="a*")],
+            r"S0 compares a text of States\.Format",
+        ),
+        ([{"Type": "Wait", "TimestampPath": "$$.Execution['StartTime']"}], "S0 depends on time"),
+        (
+            [
+                {"Type": "Pass", "InputPath": "States.Format('{}', $.batchId)"},
+                choice("$", StringGreaterThan="1"),
+            ],
+            "S1 depends on batchId",
+        ),
+        (
+            [{"Type": "Pass", "InputPath": "$$.Execution"}, choice("$.Name", StringEquals="x")],
+            "S1 depends on execution",
+        ),
     ],
 )
 def test_what_depends_on_time_or_on_draws_is_refused(states, reason):

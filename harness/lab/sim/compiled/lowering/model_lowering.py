@@ -65,7 +65,7 @@ from harness.lab.workload.faults.upload_faults import CorruptFile
 from harness.lab.workload.scenario import Scenario
 from harness.states_language.branch import HISTORY_TOO_LONG, RUNTIME
 from harness.states_language.host import NS, nanoseconds
-from harness.states_language.machine import StateMachine
+from harness.states_language.machine import Choice, StateMachine
 from harness.states_language.payload_template import compile_template
 from harness.states_language.program import (
     AnyNode,
@@ -81,6 +81,7 @@ _READS_TEXTS = re.compile(
 )
 _READS_ATTEMPT = re.compile(r"\$\$(?!\.)|\$\$\.State(?!\.(Name|EnteredTime)\b)")
 _CONTEXT = re.compile(r"\$\$\.(Execution\.(Id|Name|RoleArn|StartTime)|State\.EnteredTime|Task\.Token)")
+_COMPARES_TEXTS = re.compile(r"States\.Format\(")
 _PASSED_ON = {"parameters", "result_selector", "branches", "processor", "comment"}
 """Fields that put values into data, where they are followed; and those with states of their own."""
 
@@ -341,6 +342,8 @@ def _refuse_functions(machine: StateMachine) -> None:
         for name in {each.name for each in fields(state)} - _PASSED_ON:
             if found := _CONTEXT.search(repr(getattr(state, name))):
                 raise NotLowerable(f"{state.name} depends on {found[0]}, which is not known in advance")
+        if isinstance(state, Choice) and _COMPARES_TEXTS.search(repr(state.choices)):
+            raise NotLowerable(f"{state.name} compares a text of States.Format")
         text = repr(state)
         if found := _READS_TEXTS.search(text):
             raise NotLowerable(f"{state.name} uses States.{found[1]}")

@@ -5,7 +5,7 @@ Retries are left out: they do not change data. What a state does at an end of it
 end.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -13,9 +13,10 @@ from typing import Any
 from harness.lab.sim.compiled.lowering.unknown_value import Unknown, UnknownRead, guarded
 from harness.lab.sim.compiled.not_lowerable import NotLowerable
 from harness.states_language.asl_interpreter import make_entry
-from harness.states_language.branch import Branch, Parent
+from harness.states_language.branch import RUNTIME, Branch, Parent
 from harness.states_language.execution import Execution, Position
 from harness.states_language.host import Callback, Host, TaskAttempt
+from harness.states_language.paths import Reader
 from harness.states_language.program import (
     AnyNode,
     CompiledMap,
@@ -73,6 +74,39 @@ class _Instant:
         return str(Unknown.named("time"))
 
 
+class _GuardedContext(Mapping[str, Any]):
+    """The context object, or a part of it, with every text that has an unknown part as an `Unknown`."""
+
+    __slots__ = ("_context",)
+
+    def __init__(self, context: Mapping[str, Any]) -> None:
+        self._context = context
+
+    def __getitem__(self, key: str) -> Any:
+        value = self._context[key]
+        if type(value) is not dict and issubclass(type(value), Mapping):
+            return _GuardedContext(value)
+        return guarded(value)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._context)
+
+    def __len__(self) -> int:
+        return len(self._context)
+
+
+class _GuardedBranch(Branch):
+    """A branch whose states cannot mistake a text with an unknown part for a known one."""
+
+    __slots__ = ()
+
+    def read(self, reader: Reader, data: Any, path_error: str = RUNTIME) -> Any:
+        return guarded(super().read(reader, data, path_error))
+
+    def context(self) -> Mapping[str, Any]:  # type: ignore[override]  # it has the same parts
+        return _GuardedContext(super().context())
+
+
 class Play(Host, Parent):
     """
     What a state does, as its host and as the owner of its branch.
@@ -101,7 +135,7 @@ class Play(Host, Parent):
         # The name is not a text: it can be passed on only.
         execution = Execution(Unknown.named("execution"), execution_input)  # type: ignore[arg-type]  # see above
         self._is_in = False
-        self._branch = Branch(
+        self._branch = _GuardedBranch(
             execution,
             map_item=place.map_item,
             host=self,
