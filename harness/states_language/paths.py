@@ -18,12 +18,16 @@ Reader = Callable[[Any, Context], Any]
 
 _STEP = re.compile(
     r"""\.(?P<name>[^.\[\]\s*@?()'"]+)
-      | \.?\[(?P<quote>['"])(?P<quoted>.*?)(?P=quote)\]
+      | \.?\[(?P<quoted>'[^']*'|"[^"]*")\]
       | \[(?P<index>-?\d+)\]
       | \[(?P<low>-?\d*):(?P<high>-?\d*)\]
       | (?P<all>\.\*|\[\*\])""",
     re.VERBOSE,
 )
+
+
+_ALL = slice(None)
+"""A wildcard; a slice with bounds has a step."""
 
 
 class PathNotFound(LookupError):
@@ -35,14 +39,13 @@ def compile_path(path: str) -> Reader:
     Return a function that reads *path*; raise ValueError if a part of it is not supported.
 
     A path with a wildcard or a slice returns the list of the values found; any other path returns its one
-    value or raises `PathNotFound`.
+    value. What stands before the first wildcard or slice must be there, else the function raises
+    `PathNotFound`.
     """
     of_context = path.startswith("$$")
     steps = _parse(path[2:] if of_context else path[1:], path)
     if not steps:
         return (lambda _data, context: _plain(context())) if of_context else (lambda data, _context: data)
-    if any(isinstance(step, slice) for step in steps):
-        return lambda data, context: list(_many(context() if of_context else data, steps))
     read = _reader(steps, path)
     return (lambda _data, context: _plain(read(context(), context))) if of_context else read
 
@@ -55,7 +58,7 @@ def _plain(value: Any) -> Any:
 
 
 def _parse(rest: str, path: str) -> list[str | int | slice]:
-    """Return the steps of a path after its root: names, indices, and slices (a wildcard is a full slice)."""
+    """Return the steps of a path after its root: names, indices, slices and wildcards (`_ALL`)."""
     steps: list[str | int | slice] = []
     while rest:
         if (match := _STEP.match(rest)) is None:
@@ -67,17 +70,37 @@ def _parse(rest: str, path: str) -> list[str | int | slice]:
 
 def _read_step(match: re.Match[str]) -> str | int | slice:
     if match["all"]:
-        return slice(None)
+        return _ALL
     if match["index"] is not None:
         return int(match["index"])
     if match["low"] is not None:
-        return slice(*(int(bound) if bound else None for bound in match.group("low", "high")))
-    return match["name"] if match["name"] is not None else match["quoted"]
+        low, high = (int(bound) if bound else None for bound in match.group("low", "high"))
+        return slice(low, high, 1)
+    return match["name"] if match["name"] is not None else match["quoted"][1:-1]
 
 
 def _reader(steps: Sequence[Any], path: str) -> Reader:
-    """Return a function that follows names and indices into data."""
+    """Return a function that follows steps into data."""
     message = f"the JSONPath {path!r} could not be found in the input"
+    several = next((place for place, step in enumerate(steps) if isinstance(step, slice)), None)
+    return _one(steps, message) if several is None else _all_of(steps[:several], steps[several:], message)
+
+
+def _all_of(before: Sequence[Any], steps: Sequence[Any], message: str) -> Reader:
+    """Return a function that lists what steps from a slice or wildcard on find at the place *before* them."""
+    read = _one(before, message)
+
+    def read_all(data: Any, context: Context) -> list[Any]:
+        value = read(data, context)
+        if steps[0] != _ALL and not isinstance(value, list):
+            raise PathNotFound(message)
+        return list(_many(value, steps))
+
+    return read_all
+
+
+def _one(steps: Sequence[Any], message: str) -> Reader:
+    """Return a function that follows names and indices into data."""
 
     def read_members(data: Any, _context: Context) -> Any:
         try:
@@ -102,13 +125,13 @@ def _reader(steps: Sequence[Any], path: str) -> Reader:
 
 
 def _many(value: Any, steps: Sequence[Any]) -> Iterator[Any]:
-    """Yield the values that a path with wildcards finds; missing ones are left out."""
+    """Yield the values that steps from a slice or wildcard on find; missing ones are left out."""
     if not steps:
         yield value
         return
     first, rest = steps[0], steps[1:]
     if isinstance(first, slice):
-        inside = list(value.values()) if isinstance(value, Mapping) else value
+        inside = list(value.values()) if first == _ALL and isinstance(value, Mapping) else value
         for each in inside[first] if isinstance(inside, list) else ():
             yield from _many(each, rest)
     elif isinstance(value, Mapping if isinstance(first, str) else list):
