@@ -135,7 +135,8 @@ class ForkEntry(StateEntry, Parent):
         self._running = 0
         self._selector_input = data
         if isinstance(node, CompiledParallel):
-            data = data if node.parameters is None else branch.read(node.parameters, data)
+            if node.parameters is not None:
+                data = branch.read(node.parameters, data, PARAMETER_PATH)
             self._inputs: list[Any] = [data] * len(node.branches)
             self._limit = len(self._inputs)
         else:

@@ -9,6 +9,7 @@ A state machine as typed values. Times are seconds; defaults are those of the Am
                          └─ Choice, Wait, Pass, Succeed, Fail
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +21,9 @@ from harness.states_language.recovery import Catcher, Retrier
 
 INLINE_CONCURRENCY = 40
 """Most iterations AWS runs at once in an inline Map, even if ``MaxConcurrency`` is higher."""
+
+_OWNER = re.compile(r"([a-z]+(-[a-z]+)+-\d:)?(\d{12}:)?(function:)?")
+"""What a partial ARN may have before the name: region and account."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,8 +139,10 @@ class Task(_WorkState):
         return _function_name(named) if isinstance(named, str) else None
 
 
-def _function_name(arn_or_name: str) -> str:
-    return (arn_or_name.partition(":function:")[2] or arn_or_name).partition(":")[0]
+def _function_name(text: str) -> str:
+    """Return the name in an ARN, in a partial ARN (``account:name``) or alone, without its qualifier."""
+    name = text.partition(":function:")[2] or _OWNER.sub("", text, count=1)
+    return name.partition(":")[0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,6 +105,70 @@ class TestData:
 
         assert bench(machine(state)).execute(data).output == {"value": value}
 
+    @pytest.mark.parametrize(
+        ("path", "found"),
+        [
+            ("$.missing[*].k", None),
+            ("$.missing[0:2]", None),
+            ("$.o[0:1]", None),
+            ("$.o[:]", None),
+            ("$.text[0:1]", None),
+            ("$.o[*]", [1, {"k": 3}]),
+            ("$.o[*].k", [3]),
+            ("$.list[*].k", [2]),
+            ("$.list[*][0:1]", [1]),
+            ("$.list[1:][*]", [2]),
+            ("$.list[5:9]", []),
+            ("$.n[*]", []),
+        ],
+    )
+    def test_only_what_follows_a_wildcard_may_be_missing(self, bench, path, found):
+        """
+        Up to the first wildcard or slice a path leads to one place, which must be there; as in Jayway JsonPath.
+        """
+        data = {"o": {"a": 1, "b": {"k": 3}}, "list": [[1, 5], {"k": 2}], "text": "abc", "n": 5}
+        state = {"P": {"Type": "Pass", "Parameters": {"value.$": path}, "End": True}}
+        execution = bench(machine(state)).execute(data)
+
+        if found is None:
+            assert execution.error == "States.Runtime"
+        else:
+            assert execution.output == {"value": found}
+
+    def test_a_map_over_a_path_that_leads_nowhere_fails(self, bench):
+        """
+        A typing error in ItemsPath is not a Map without items.
+        """
+        each = {"StartAt": "P", "States": {"P": {"Type": "Pass", "End": True}}}
+        state = {"M": {"Type": "Map", "ItemsPath": "$.ites[*]", "ItemProcessor": each, "End": True}}
+
+        assert bench(machine(state)).execute({"items": [1]}).error == "States.Runtime"
+
+    @pytest.mark.parametrize("path", ["$['a','b']", '$["a","b"]'])
+    def test_a_union_of_names_is_refused(self, bench, path):
+        """
+        It is not a name with quotes in it.
+        """
+        state = {"P": {"Type": "Pass", "Parameters": {"value.$": path}, "End": True}}
+
+        with pytest.raises(ValueError, match="uses JSONPath that is not supported"):
+            bench(machine(state))
+
+    @pytest.mark.parametrize("kind", ["Task", "Parallel", "Map"])
+    def test_parameters_that_lead_nowhere_fail_alike(self, bench, kind):
+        """
+        The error name of a missing path in Parameters is the same for all states that work.
+        """
+        inner = {"StartAt": "P", "States": {"P": {"Type": "Pass", "End": True}}}
+        work = {
+            "Task": {"Resource": "arn:x"},
+            "Parallel": {"Branches": [inner]},
+            "Map": {"ItemProcessor": inner, "ItemsPath": "$.items"},
+        }
+        state = {"W": {"Type": kind, "Parameters": {"a.$": "$.missing"}, "End": True, **work[kind]}}
+
+        assert bench(machine(state)).execute({"items": [1]}).error == "States.ParameterPathFailure"
+
     def test_an_intrinsic_that_fails_can_be_caught(self, bench):
         """
         A catcher can handle States.IntrinsicFailure.
