@@ -60,7 +60,7 @@ def _measure_rows(objective: Objective, run: "Run") -> ObjectiveVerdict:
     rows = rows_of(objective, run)
     if not rows.known:
         return _verdict(objective, Outcome.BREACH, f"the run has no {objective.selector!r} to measure")
-    if not rows.values.size and (objective.window is not None or objective.function not in PER_PERIOD):
+    if not rows.values.size and objective.function not in PER_PERIOD:
         return _verdict(objective, Outcome.BREACH, f"nothing was measured for {objective.selector!r}")
     if objective.window is not None:
         return _windowed(objective, objective.window, rows, _measured_interval(objective, run))
@@ -112,21 +112,19 @@ def _windowed(
     Measure period by period; a period with too few samples for its percentile is undecided.
 
     Args:
-        measured: The measured interval [s]; functions in `PER_PERIOD` count only whole periods of it.
+        measured: The measured interval [s]; functions in `PER_PERIOD` count every whole period of it, because
+            a period without rows has a value, too.
     """
     samples = int(rows.values.size)
-    first, last = math.floor(rows.at.min() / window.period), math.floor(rows.at.max() / window.period)
-    starts = [at * window.period for at in range(first, last + 1)]
-    if objective.function in PER_PERIOD:
-        begin, end = measured
-        starts = [start for start in starts if start >= begin and start + window.period <= end]
+    starts = _starts(objective, window, rows, measured)
     if len(starts) < window.points:
         why = f"{objective.text}: the run has {len(starts)} whole periods, {window.points} could break it"
         return _verdict(objective, Outcome.INCONCLUSIVE, why, samples=samples)
     broken = [_is_broken(objective, window, rows.between(at, at + window.period)) for at in starts]
     certain = _most([one is True for one in broken], window.periods)
     possible = _most([one is not False for one in broken], window.periods)
-    value = _value(objective, rows, len(starts) * window.period)
+    end = starts[-1] + window.period
+    value = _value(objective, rows.between(starts[0], end), end - starts[0])
     if certain >= window.points:
         why = f"{objective.text}: {certain} of {window.periods} periods broke it"
         return _verdict(objective, Outcome.BREACH, why, value, samples)
@@ -135,6 +133,18 @@ def _windowed(
         why = f"{objective.text}: too many periods have {lacking} to tell"
         return _verdict(objective, Outcome.INCONCLUSIVE, why, value, samples)
     return _verdict(objective, Outcome.PASS, "", value, samples)
+
+
+def _starts(objective: Objective, window: Window, rows: ObjectiveRows, measured: tuple[float, float]) -> range:
+    """Return the starts of the periods to judge [s]; without an end, up to the last row."""
+    begin, end = measured
+    first, last = 0, 0
+    if rows.at.size:
+        first, last = math.floor(rows.at.min() / window.period), math.floor(rows.at.max() / window.period) + 1
+    if objective.function in PER_PERIOD:
+        first = math.ceil(begin / window.period)
+        last = last if math.isinf(end) else math.floor(end / window.period)
+    return range(first * window.period, last * window.period, window.period)
 
 
 def _is_broken(objective: Objective, window: Window, rows: ObjectiveRows) -> bool | None:
@@ -174,9 +184,14 @@ def _scenario_length(run: "Run") -> float:
 
 
 def _measured_interval(objective: Objective, run: "Run") -> tuple[float, float]:
-    """Return begin and end of the measured arrivals [s]; for a metric, of the whole run."""
+    """
+    Return begin and end of the measured arrivals [s]; for a metric, of the whole run.
+
+    A limit that a metric breaks without data can be met only while arrivals come: not while the last ones are
+    processed. For it the interval is that of the arrivals, too.
+    """
     planned = run.scenario.get("duration_s")
-    if is_metric(objective.selector) or planned is None:
+    if planned is None or (is_metric(objective.selector) and objective.holds(0.0)):
         ended_at = run.header.duration_s
         return 0.0, math.inf if ended_at is None else ended_at * run.time_scale
     return float(run.scenario.get("warm_up_s", 0.0)), float(planned)

@@ -12,6 +12,7 @@ from harness.lab.results.rows import MetricRow, RequestRow
 from harness.lab.results.run import Run
 from tests.lab.conftest import DEAD, DURATION, batch, ready
 
+CREATED = "media_batches_created_total"
 FAILED_BATCHES = "media_batches_failed_total"
 READY = '{"outcome":"READY"}'
 
@@ -385,15 +386,64 @@ class TestPeriods:
         assert found.outcome is Outcome.INCONCLUSIVE
         assert found.why.endswith(": too many periods have too few samples to tell.")
 
-    def test_a_rate_covers_the_periods_from_the_first_row_to_the_last(self, recorder):
+    def test_a_rate_covers_all_periods_of_the_measured_arrivals(self, recorder):
         """
-        Three in each of two minutes are three per minute; empty minutes before and after do not count.
+        Three in each of two minutes of ten are 0.6 per minute; eight minutes break the limit.
         """
         run = recorder.run(*[ready(at, 1.0) for at in (300.0, 310.0, 320.0, 360.0, 370.0, 380.0)])
 
         found = answer(run, "rate(ready) >= 3 /min for 1 of 2 x 60s")
 
-        assert (found.outcome, found.value) == (Outcome.PASS, pytest.approx(0.05))
+        assert (found.outcome, found.value) == (Outcome.BREACH, pytest.approx(0.01))
+
+    @pytest.mark.parametrize("text", ["rate(ready) >= 0.5 /s", "count(ready) >= 30"])
+    @pytest.mark.parametrize("silent", [range(600), range(1200, 1800)], ids=["first", "last"])
+    def test_silence_at_either_end_is_judged(self, recorder, text, silent):
+        """
+        All users are stuck in the first or the last ten minutes of thirty.
+        """
+        rows = [ready(float(at), 1.0) for at in range(1800) if at not in silent]
+        run = recorder.run(*rows, scenario={"duration_s": 1800.0}, duration_s=1800.0)
+
+        assert answer(run, f"{text} for 3 of 3 x 60s").outcome is Outcome.BREACH
+
+    @pytest.mark.parametrize(("counted_s", "outcome"), [(600, Outcome.BREACH), (1800, Outcome.PASS)])
+    def test_a_metric_is_expected_while_arrivals_come(self, recorder, counted_s, outcome):
+        """
+        Ten minutes of drain follow, in which nothing is created.
+        """
+        rows = [MetricRow(float(at), CREATED, "{}", 1.0) for at in range(counted_s)]
+        run = recorder.run(*rows, scenario={"duration_s": 1800.0}, duration_s=2400.0)
+
+        assert answer(run, f"total({CREATED}) >= 30 for 3 of 3 x 60s").outcome is outcome
+
+    def test_what_must_not_happen_is_judged_in_the_drain_too(self, recorder):
+        """
+        A batch fails after the last arrival.
+        """
+        run = recorder.run(
+            MetricRow(700.0, FAILED_BATCHES, "{}", 1.0), scenario={"duration_s": 600.0}, duration_s=900.0
+        )
+
+        assert answer(run, f"total({FAILED_BATCHES}) == 0 for 1 of 1 x 60s").outcome is Outcome.BREACH
+
+    def test_nothing_counted_is_a_count_of_zero(self, recorder):
+        """
+        No batch failed in any minute.
+        """
+        run = recorder.run(ready(1.0, 1.0))
+
+        assert answer(run, "count(ready failed) == 0 for 1 of 1 x 60s").outcome is Outcome.PASS
+
+    def test_without_a_planned_or_recorded_end_the_last_row_is_the_end(self, recorder):
+        """
+        Two whole minutes have a row in each.
+        """
+        rows = [MetricRow(at, CREATED, "{}", 1.0) for at in (30.0, 90.0)]
+        run = recorder.run(*rows, scenario={}, duration_s=None)
+
+        assert answer(run, f"total({CREATED}) >= 1 for 1 of 2 x 60s").outcome is Outcome.PASS
+        assert answer(run, f"total({CREATED}) >= 1 for 3 of 3 x 60s").outcome is Outcome.INCONCLUSIVE
 
     @pytest.mark.parametrize("text", ["rate(ready) >= 1 /s", "count(ready) >= 60"])
     def test_incomplete_periods_are_left_out(self, recorder, text):
