@@ -24,7 +24,7 @@ PER_PERIOD = ("rate", "count", "total")
 """Functions whose value depends on the length of the period."""
 
 FUNCTIONS: dict[str, Callable[[ObjectiveRows, float], float]] = {
-    "rate": lambda rows, length: int((~rows.failed).sum()) / length,
+    "rate": lambda rows, length: rows.completed / length,
     "count": lambda rows, _: float(rows.values.size),
     "total": lambda rows, _: float(rows.values.sum()),
     "mean": lambda rows, _: float(rows.values.mean()),
@@ -64,7 +64,13 @@ def _measure_rows(objective: Objective, run: "Run") -> ObjectiveVerdict:
         return _verdict(objective, Outcome.BREACH, f"nothing was measured for {objective.selector!r}")
     if objective.window is not None:
         return _windowed(objective, objective.window, rows, _measured_interval(objective, run))
-    return _whole(objective, rows, _scenario_length(run) if objective.function == "rate" else math.inf)
+    if objective.function != "rate":
+        return _whole(objective, rows, math.inf)
+    begin, end = _rated_interval(objective, run)
+    if is_metric(objective.selector):
+        # The last row of a run lies at its end.
+        rows = rows.between(begin, math.nextafter(end, math.inf))
+    return _whole(objective, rows, end - begin)
 
 
 def _alarm(objective: Objective, states: dict[str, str]) -> ObjectiveVerdict:
@@ -135,7 +141,9 @@ def _windowed(
     return _verdict(objective, Outcome.PASS, "", value, samples)
 
 
-def _starts(objective: Objective, window: Window, rows: ObjectiveRows, measured: tuple[float, float]) -> range:
+def _starts(
+    objective: Objective, window: Window, rows: ObjectiveRows, measured: tuple[float, float]
+) -> range:
     """Return the starts of the periods to judge [s]; without an end, up to the last row."""
     begin, end = measured
     first, last = 0, 0
@@ -175,12 +183,13 @@ def _interval(rows: ObjectiveRows, percent: float) -> Interval:
     return low if math.isfinite(low) else None, high if math.isfinite(high) else None
 
 
-def _scenario_length(run: "Run") -> float:
-    """Return how long a scenario is measured [s]."""
+def _rated_interval(objective: Objective, run: "Run") -> tuple[float, float]:
+    """Return the interval over which a rate is measured [s]; that of the plan, if the run has no length."""
     planned = run.scenario.get("duration_s")
     if planned is None:
         raise ValueError(f"{run.folder}: a rate needs duration_s, which the scenario of the run lacks")
-    return float(planned) - float(run.scenario.get("warm_up_s", 0.0))
+    begin, end = _measured_interval(objective, run)
+    return (begin, end) if begin < end < math.inf else (0.0, float(planned))
 
 
 def _measured_interval(objective: Objective, run: "Run") -> tuple[float, float]:

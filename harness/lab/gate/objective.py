@@ -9,7 +9,8 @@ The objectives of a scenario, one line of text each.
     fail_ratio(PUT object) < 0.5 %      failed or censored of all
     count(forbidden succeeded) == 0     rows; also count(<selector>), count(<selector> failed)
                                         and count(<selector> succeeded)
-    rate(E2E:ready) >= 4 /s             completions per second of the measured window
+    rate(E2E:ready) >= 4 /s             completions per second of the measured window,
+                                        or the increase of a counter
     achieved >= 99 %                    share of the offered arrivals that were started
     total(media_batches_failed_total) == 0
     p95(media_processing_duration_seconds) <= 10 min
@@ -186,6 +187,8 @@ def _dimension(function: str, selector: str, text: str) -> Dimension:
         raise ValueError(f"{text!r}: unknown function {function!r}; the functions are {known}")
     if dimension is Dimension.TIME and is_metric(selector) and "_seconds" not in selector:
         dimension = Dimension.COUNT
+    if function == "fail_ratio" and is_metric(selector):
+        raise ValueError(f"{text!r}: a metric has no failed rows; write total(…) of a counter of failures")
     if function == "achieved" and selector:
         raise ValueError(f"{text!r}: achieved has no selector; write it without parentheses")
     if function != "achieved" and not selector:

@@ -17,7 +17,7 @@ from harness.lab.alarms.recorded_metrics import is_zero_without_data
 from harness.lab.gate.objective import Objective, is_metric
 from harness.lab.gate.request_names import FORBIDDEN, SUFFIXES
 from harness.lab.gate.run_findings import unfinished_waits
-from harness.lab.results.metric_names import PROCESSING_DURATION, is_duration
+from harness.lab.results.metric_names import PROCESSING_DURATION, is_counter, is_duration
 
 if TYPE_CHECKING:
     from harness.lab.results.run import Run
@@ -36,6 +36,7 @@ class ObjectiveRows:
         known: Whether the run has such rows at all, or need not have them: a run without forbidden attempts
             has 0 that succeeded.
         candidates: Of how many rows these were selected by outcome; None if it does not matter.
+        is_counter: Whether each value is an increment of a counter.
     """
 
     at: np.ndarray
@@ -44,12 +45,23 @@ class ObjectiveRows:
     open: np.ndarray
     known: bool
     candidates: int | None = None
+    is_counter: bool = False
 
     def between(self, start: float, end: float) -> "ObjectiveRows":
         inside = (self.at >= start) & (self.at < end)
-        return ObjectiveRows(
-            self.at[inside], self.values[inside], self.failed[inside], self.open[inside], self.known
+        return replace(
+            self,
+            at=self.at[inside],
+            values=self.values[inside],
+            failed=self.failed[inside],
+            open=self.open[inside],
+            candidates=None,
         )
+
+    @property
+    def completed(self) -> float:
+        """What a rate counts: the rows that did not fail, or how much a counter rose."""
+        return float(self.values.sum() if self.is_counter else (~self.failed).sum())
 
     @property
     def at_most(self) -> "ObjectiveRows":
@@ -131,7 +143,8 @@ def _metric_rows(selector: str, run: "Run") -> ObjectiveRows:
     at = rows["at"].to_numpy(dtype=float) * run.time_scale
     values = rows["value"].to_numpy(dtype=float) * (run.time_scale if is_duration(name) else 1.0)
     none = np.zeros(len(rows), dtype=bool)
-    measured = ObjectiveRows(at, values, none, none, bool(len(rows)) or is_zero)
+    known = bool(len(rows)) or is_zero
+    measured = ObjectiveRows(at, values, none, none, known, is_counter=is_counter(name))
     return _with_unfinished(measured, run) if selector.strip() == PROCESSING_DURATION else measured
 
 

@@ -348,6 +348,50 @@ class TestMetrics:
         assert answer(run, f"max({DURATION}) <= 10 min").value == 120.0
         assert answer(run, f"total({FAILED_BATCHES}) <= 1").value == 1.0
 
+    @pytest.mark.parametrize("comparison", [">=", "<="])
+    @pytest.mark.parametrize(
+        ("rows", "rate"),
+        [([(float(at), 1.0) for at in range(600)], 1.0), ([(at * 10.0, 10.0) for at in range(60)], 1.0)],
+        ids=["ones", "tens"],
+    )
+    def test_a_rate_of_a_counter_is_its_increase(self, recorder, comparison, rows, rate):
+        """
+        Both the increments and the length are those with the warm-up, or those without it.
+        """
+        counted = [MetricRow(at, CREATED, "{}", value) for at, value in rows]
+        run = recorder.run(*counted, scenario={"duration_s": 600.0, "warm_up_s": 300.0})
+
+        assert answer(run, f"rate({CREATED}) {comparison} 1 /s").value == pytest.approx(rate)
+
+    def test_a_lower_limit_of_a_counter_ends_with_the_arrivals(self, recorder):
+        """
+        Ten minutes of drain do not halve the rate; an upper limit holds for the whole run.
+        """
+        counted = [MetricRow(float(at), CREATED, "{}", 1.0) for at in range(600)]
+        run = recorder.run(*counted, scenario={"duration_s": 600.0}, duration_s=1200.0)
+
+        assert answer(run, f"rate({CREATED}) >= 1 /s").value == 1.0
+        assert answer(run, f"rate({CREATED}) <= 1 /s").value == 0.5
+
+    def test_a_rate_of_other_metrics_counts_their_data(self, recorder):
+        """
+        Sixty batches of 40 s in a minute are one per second.
+        """
+        run = recorder.run(
+            *[MetricRow(float(at), DURATION, READY, 40.0) for at in range(60)],
+            scenario={"duration_s": 60.0}, duration_s=60.0,
+        )  # fmt: skip
+
+        assert answer(run, f"rate({DURATION}) >= 1 /s").value == 1.0
+
+    def test_a_rate_of_a_run_without_a_length_is_that_of_the_plan(self, recorder):
+        """
+        The run did not end properly.
+        """
+        run = recorder.run(MetricRow(1.0, CREATED, "{}", 60.0), duration_s=None)
+
+        assert answer(run, f"rate({CREATED}) <= 1 /s").value == pytest.approx(0.1)
+
 
 class TestPeriods:
     def test_a_period_without_anything_is_not_broken(self, recorder):

@@ -74,6 +74,7 @@ def test_a_window_of_periods(points, periods, period):
         ("fail_ratio(PUT) < 0.005", "a ratio needs"),
         ("count(ready) == 0 s", "a count needs"),
         ("rate(ready) >= 4", "a rate needs"),
+        ("fail_ratio(media_batches_total) < 1 %", "a metric has no failed rows; write total"),
         ("median(ready) <= 1 s", "unknown function 'median'"),
         ("p95 <= 1 s", "the selector is missing"),
         ("achieved(ready) >= 1 %", "has no selector"),
