@@ -2,10 +2,10 @@
 
 from typing import Annotated
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat
 
 from harness.lab.workload.distributions.constant import Constant
-from harness.lab.workload.distributions.quantities import LONGEST, Duration
+from harness.lab.workload.distributions.quantities import LONGEST, Duration, PositiveCount
 from harness.lab.workload.scenario_section import ScenarioSection
 
 Pause = Annotated[float, Field(ge=0.001, le=LONGEST)]
@@ -24,7 +24,7 @@ class Poll(ScenarioSection):
 class HttpRetry(ScenarioSection):
     """How a client repeats a request after a temporary failure."""
 
-    max_attempts: PositiveInt = Field(3, description="Number of requests, the first one included.")
+    max_attempts: PositiveCount = Field(3, description="Number of requests, the first one included.")
     base_s: PositiveFloat = Field(0.2, le=LONGEST, description="Pause before the second request.")
     factor: float = Field(2.0, ge=1, description="Factor by which each pause is longer than the one before.")
     cap_s: PositiveFloat = Field(5.0, le=LONGEST, description="Longest pause.")
@@ -39,6 +39,6 @@ class ClientBehaviour(ScenarioSection):
     poll: Poll = Field(Poll(), description="How a client waits until its batch is ready.")
     retry: HttpRetry = Field(HttpRetry(), description="How a client repeats a failed request.")
     think_time_s: Duration = Field(Constant(value=0), description="Pause between two steps of a flow.")
-    uploads_at_once: PositiveInt = Field(
+    uploads_at_once: PositiveCount = Field(
         4, description="Number of files that one client uploads in parallel."
     )

@@ -3,14 +3,14 @@
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Field, JsonValue, PositiveFloat, PositiveInt
+from pydantic import Field, JsonValue, PositiveFloat
 
 from harness.lab.workload.distributions.base_distribution import Probability
 from harness.lab.workload.distributions.constant import Constant
 from harness.lab.workload.distributions.continuous import Lognormal
 from harness.lab.workload.distributions.counts import Binomial, NegativeBinomial, Poisson
 from harness.lab.workload.distributions.distribution import Distribution
-from harness.lab.workload.distributions.quantities import Amount, Duration, beginning_within
+from harness.lab.workload.distributions.quantities import Amount, Duration, PositiveCount, beginning_within
 from harness.lab.workload.scenario_section import ScenarioSection
 
 MEBIBYTE = 1024 * 1024
@@ -91,7 +91,7 @@ class ShootFlow(_Flow):
     video_bytes_per_s: Amount = Field(
         Constant(value=1_000_000), description="Size of a video per second of its length."
     )
-    video_height: PositiveInt = Field(1080, description="Height of a horizontal video [pixels]; 16:9.")
+    video_height: PositiveCount = Field(1080, description="Height of a horizontal video [pixels]; 16:9.")
 
 
 class PhotoShootFlow(ShootFlow, _ProcessedFlow):
@@ -104,7 +104,7 @@ class RetryFlow(ShootFlow, _ProcessedFlow):
     """A photographer uploads a batch, waits until its job ends and starts the job again."""
 
     name: Literal["retry"]
-    retries: PositiveInt = Field(1, description="Number of times that the batch is processed again.")
+    retries: PositiveCount = Field(1, description="Number of times that the batch is processed again.")
 
 
 class AbandonFlow(ShootFlow):

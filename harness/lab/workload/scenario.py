@@ -28,6 +28,7 @@ from harness.lab.workload.arrivals.arrival_stages import Hold
 from harness.lab.workload.calibration import Calibration
 from harness.lab.workload.client_behaviour import ClientBehaviour
 from harness.lab.workload.client_flows import MAX_FILE_BYTES, PROCESSED, Flow
+from harness.lab.workload.distributions.quantities import PositiveCount
 from harness.lab.workload.faults.fault import Fault
 from harness.lab.workload.faults.message_faults import DuplicateMessage, PoisonedMessage
 from harness.lab.workload.faults.upload_faults import ExpiredUploadUrl, FileFault
@@ -86,7 +87,7 @@ class Scenario(ScenarioSection):
     time_scale: PositiveFloat = Field(
         1.0, description="Model seconds per clock second of a live run; above 1 it needs modelled handlers."
     )
-    max_in_flight: PositiveInt = Field(
+    max_in_flight: PositiveCount = Field(
         1000, description="Largest number of arrivals in progress; further ones wait."
     )
     users: PositiveInt | None = Field(

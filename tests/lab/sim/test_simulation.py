@@ -23,6 +23,11 @@ DURATIONS = (
     "mediaconvert.start_delay_s", "mediaconvert.completion_s", "s3.request_s", "api.request_s",
     "api.network_s", "callback_s",
 )  # fmt: skip
+COUNTS = (
+    "stepfunctions.transition_bucket", "sqs.max_receive_count", "lambda.account_concurrency",
+    "lambda.reserved_concurrency.zip", "mediaconvert.slots", "mediaconvert.create_bucket", "host.processors",
+    "behaviours.T.servers",
+)  # fmt: skip
 
 
 def scenario(**changes):
@@ -427,6 +432,12 @@ class TestRefusals:
             ),
             ("stepfunctions.hop_s", "nan", "platform.stepfunctions.hop_s must be a finite number, not nan"),
             ("stepfunctions", "5", "platform.stepfunctions must be a table, not 5"),
+            (
+                "dispatcher.threads",
+                "1_000_001",
+                "platform.dispatcher.threads must be less than or equal to 1",
+            ),
+            *[(key, "3_000_000_000", f"platform.{key} must be less than or equal to 1000") for key in COUNTS],
         ],
     )
     def test_an_invalid_parameter(self, key, value, complaint, tmp_path):

@@ -258,6 +258,11 @@ rate = 2
             ("photos = 3", "photos = 100_000", "x.toml:9: flows[0].photos must not begin above 60"),
             ("photos = 3", "photo_bytes = 1e10", "x.toml:9: flows[0].photo_bytes must not begin above 2684"),
             ("photos = 3", "weight = inf", "x.toml:9: flows[0].weight must be a finite number"),
+            (
+                "duration_s = 60",
+                f"duration_s = 60\nmax_in_flight = {10**20}",
+                "x.toml:3: max_in_flight must be less than or equal to 1000000000",
+            ),
             ("duration_s = 60", "duration_s = 1e18", "x.toml:2: duration_s must be less than or equal to 3"),
             (
                 "[[flows]]",
@@ -286,6 +291,7 @@ rate = 2
             "more than a batch takes",
             "more than a file takes",
             "infinite weight",
+            "more in flight than a table has room for",
             "too long",
             "polling without a pause",
             "negative think time",

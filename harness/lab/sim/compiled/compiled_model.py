@@ -1,6 +1,7 @@
 """The compiled model of one replication: the same events as `harness.lab.sim.model.pipeline_model`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import numpy as np
@@ -70,13 +71,15 @@ class CompiledModel:
         self._writer: ColumnWriter | None = None
         template = template or load_template(parameters={"CallbackUrl": ""})
         machine = machine or parsed_state_machine(template.state_machine.definition)
-        self._lowering = lowering_of(scenario, platform, machine, template).of(replication)
+        with _within_64_bits():
+            self._lowering = lowering_of(scenario, platform, machine, template).of(replication)
         if (jobs := _most_jobs(scenario)) > JOBS_MAX:
             raise NotLowerable(f"there may be {jobs:,.0f} jobs, more than {JOBS_MAX:,}")
         due = np.empty(0)
         if not scenario.users:
             due = schedule(scenario, replication, unit_process=unit_process).at
-        self._memory = Memory(self._lowering, due, logs=rows, counts=counts)
+        with _within_64_bits():
+            self._memory = Memory(self._lowering, due, logs=rows, counts=counts)
         self._columns = RecordedColumns(self._lowering, int(self._memory.world.horizon))
 
     def run(self, progress: OnProgress | None = None, writer: ColumnWriter | None = None) -> float:
@@ -92,7 +95,8 @@ class CompiledModel:
             if max(memory.world.jobs, memory.world.next_arrival) > JOBS_MAX:
                 raise NotLowerable(f"there are more than {JOBS_MAX:,} jobs")
             if came == SHAPE_MISSING:
-                memory.lower_shape()
+                with _within_64_bits():
+                    memory.lower_shape()
                 continue
             self._flush()
             if came == FULL:
@@ -163,6 +167,15 @@ class CompiledModel:
             if count := int(g[f"n_{table}"]):
                 self._writer.add_columns(table, decode(getattr(w, table)[:count]))
                 setattr(g, f"n_{table}", 0)
+
+
+@contextmanager
+def _within_64_bits() -> Iterator[None]:
+    """Refuse what has a number that the tables have no room for."""
+    try:
+        yield
+    except OverflowError:
+        raise NotLowerable("a number, or the product of two settings, does not fit into 64 bits") from None
 
 
 def _most_jobs(scenario: Scenario) -> float:

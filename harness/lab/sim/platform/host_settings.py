@@ -8,9 +8,9 @@ times.
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
+from pydantic import BaseModel, ConfigDict, Field
 
-from harness.lab.workload.distributions.quantities import LONGEST
+from harness.lab.workload.distributions.quantities import LONGEST, NonNegativeCount
 
 Seconds = Annotated[float, Field(ge=0, le=LONGEST)]
 Processors = Annotated[float, Field(ge=0, le=1024)]
@@ -35,7 +35,7 @@ class HostSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    processors: NonNegativeInt = Field(
+    processors: NonNegativeCount = Field(
         0, description="Processors that all parts share; 0: no operation delays another one."
     )
     request_cpu_s: Seconds = Field(0.0, description="API and database: one request. Measured.")

@@ -22,7 +22,7 @@ from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.lab.sim.platform.host_settings import HostSettings, local_host
 from harness.lab.sim.platform.real_capacity import RealCapacity
@@ -31,7 +31,13 @@ from harness.lab.workload.distributions.base_distribution import Probability
 from harness.lab.workload.distributions.constant import Constant
 from harness.lab.workload.distributions.continuous import Lognormal, Uniform
 from harness.lab.workload.distributions.distribution import Distribution
-from harness.lab.workload.distributions.quantities import LONGEST, Duration
+from harness.lab.workload.distributions.quantities import (
+    LONGEST,
+    Duration,
+    KeptCount,
+    NonNegativeCount,
+    PositiveCount,
+)
 from harness.lab.workload.scenario_file import invalid_values, merged, value_of
 
 Preset = Literal["aws", "local", "bare", "simfaas"]
@@ -67,9 +73,9 @@ class StepFunctionsSettings(_PlatformSection):
     plain_hop_s: Duration = Field(
         Uniform(low=0.02, high=0.05), description="Into a state that does no work (Choice, Pass, …). ?"
     )
-    start_bucket: PositiveInt = Field(1300, description="StartExecution at once. SFN.")
+    start_bucket: PositiveCount = Field(1300, description="StartExecution at once. SFN.")
     start_per_s: PerSecond = Field(300, description="StartExecution, refill. SFN.")
-    transition_bucket: PositiveInt = Field(5000, description="State transitions at once. SFN.")
+    transition_bucket: PositiveCount = Field(5000, description="State transitions at once. SFN.")
     transition_per_s: PerSecond = Field(1500, description="State transitions, refill. SFN.")
 
 
@@ -81,7 +87,7 @@ class SqsSettings(_PlatformSection):
         description="Sent to received by a waiting poll. BSS: p50 16.2, p90 33.8 ms.",
     )
     visibility_timeout_s: PositiveSeconds | None = Field(None, description="Template.")
-    max_receive_count: PositiveInt | None = Field(None, description="Template.")
+    max_receive_count: PositiveCount | None = Field(None, description="Template.")
     duplicate_rate: Probability = Field(
         0.0, description="Messages delivered twice; SQS promises at least once and no rate. ?"
     )
@@ -90,7 +96,7 @@ class SqsSettings(_PlatformSection):
 class DispatcherSettings(_PlatformSection):
     """The worker of the service: outbox, dispatchers and reconciler."""
 
-    threads: PositiveInt = Field(2, description="Dispatchers. ours.")
+    threads: KeptCount = Field(2, description="Dispatchers. ours.")
     wait_s: Seconds = Field(20.0, description="Length of a long poll; an empty one is a request too. ours.")
     batch_size: Annotated[int, Field(ge=1, le=10)] = Field(10, description="Messages a receive. ours.")
     message_s: Duration = Field(
@@ -115,8 +121,8 @@ class DispatcherSettings(_PlatformSection):
 class LambdaSettings(_PlatformSection):
     """The environments of Lambda functions."""
 
-    account_concurrency: PositiveInt = Field(1000, description="Invocations at once, all functions. LDG.")
-    reserved_concurrency: Mapping[str, NonNegativeInt] = Field(
+    account_concurrency: PositiveCount = Field(1000, description="Invocations at once, all functions. LDG.")
+    reserved_concurrency: Mapping[str, NonNegativeCount] = Field(
         {},
         description="By function name, complete or without its prefix; others have the template's.",
     )
@@ -139,12 +145,12 @@ class LambdaSettings(_PlatformSection):
     keep_alive_s: PositiveSeconds = Field(
         600.0, description="Idle time an environment survives. 300–900 s seen."
     )
-    sandboxes: PositiveInt | None = Field(
+    sandboxes: KeptCount | None = Field(
         None,
         description="Invocations of a function that are worked on at once, further ones wait outside their "
         "time-out; none: no limit. Lambda has none; the local stack has one for real work.",
     )
-    scale_up_bucket: PositiveInt = Field(1000, description="New environments at once, a function. LDG.")
+    scale_up_bucket: PositiveCount = Field(1000, description="New environments at once, a function. LDG.")
     scale_up_per_s: PerSecond = Field(100.0, description="New environments, refill, a function. LDG.")
 
     def cold_time(self, names: Sequence[str]) -> Distribution | None:
@@ -174,7 +180,7 @@ INIT_S: Mapping[str, Distribution] = {
 class MediaConvertSettings(_PlatformSection):
     """The transcoding queue."""
 
-    slots: PositiveInt | None = Field(
+    slots: PositiveCount | None = Field(
         None, description="Jobs at once; by default those of the template's queue."
     )
     start_delay_s: Duration = Field(
@@ -185,7 +191,7 @@ class MediaConvertSettings(_PlatformSection):
         Lognormal(median=0.148, sigma=0.38),
         description="End of a job to its EventBridge event. BSS: p50 148, p90 241 ms.",
     )
-    create_bucket: PositiveInt | None = Field(
+    create_bucket: PositiveCount | None = Field(
         None, description="CreateJob at once; none: no limit. Unpublished."
     )
     create_per_s: PerSecond = Field(2.0, description="CreateJob, refill, if it is limited. ?")
@@ -205,7 +211,7 @@ class StorageSettings(_PlatformSection):
 class ApiSettings(_PlatformSection):
     """The HTTP API of the service."""
 
-    threads: PositiveInt = Field(32, description="Requests handled at once. ours.")
+    threads: KeptCount = Field(32, description="Requests handled at once. ours.")
     request_s: Duration = Field(Lognormal(median=0.008, sigma=0.5), description="Handling one request. ?")
     network_s: Duration = Field(Lognormal(median=0.04, sigma=0.3), description="Round trip of a client. ?")
     longest_wait_s: PositiveSeconds | None = Field(

@@ -7,9 +7,10 @@ Its service time is a service model (``[model.<name>]`` of the scenario), as for
 from collections.abc import Sequence
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, PositiveFloat
 
 from harness.lab.workload.distributions.base_distribution import Probability
+from harness.lab.workload.distributions.quantities import NonNegativeCount, PositiveCount
 
 
 class Failing(BaseModel):
@@ -19,7 +20,7 @@ class Failing(BaseModel):
 
     error: str = Field(min_length=1, description="Error name that the state machine can match.")
     rate: Probability = Field(0.0, description="Probability per attempt.")
-    first_attempts: NonNegativeInt = Field(0, description="Number of first attempts that always fail.")
+    first_attempts: NonNegativeCount = Field(0, description="Number of first attempts that always fail.")
 
 
 class TaskBehaviour(BaseModel):
@@ -40,8 +41,8 @@ class TaskBehaviour(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    servers: PositiveInt | None = None
-    capacity: PositiveInt | None = None
+    servers: PositiveCount | None = None
+    capacity: PositiveCount | None = None
     priority: str | None = None
     outputs: Sequence[Any] = ()
     recorded: Sequence[Sequence[JsonValue]] = ()

@@ -1,15 +1,24 @@
-"""Distributions with restricted values: durations and amounts."""
+"""Restricted quantities: distributions of durations and amounts, and whole numbers."""
 
 import math
 from typing import Annotated
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field, NonNegativeInt, PositiveInt
 
 from harness.lab.workload.distributions.base_distribution import RARE, require
 from harness.lab.workload.distributions.distribution import Distribution
 
 LONGEST = 10 * 365 * 86_400.0
 """The longest time in a scenario or a platform: ten years [s]. A clock of nanoseconds lasts 292 years."""
+
+MOST = 1_000_000_000
+"""The largest whole number of a setting: it fits into 32 bits, as in the tables of a run."""
+
+PositiveCount = Annotated[PositiveInt, Field(le=MOST)]
+NonNegativeCount = Annotated[NonNegativeInt, Field(le=MOST)]
+
+KeptCount = Annotated[PositiveInt, Field(le=1_000_000)]
+"""Number of servers that a simulation keeps in memory one by one."""
 
 
 def beginning_within(low: float, high: float) -> AfterValidator:

@@ -205,6 +205,15 @@ class TestPackedNumbers:
         with pytest.raises(NotLowerable, match=r"host\.processors is more than 1,024"):
             lower(**{"host.processors": 1025})
 
+    def test_a_product_of_settings_that_has_no_room(self):
+        """
+        A thousand million tokens that return once in twelve days: the time until the last one is back.
+        """
+        settings = {"stepfunctions.transition_bucket": 10**9, "stepfunctions.transition_per_s": 1e-6}
+
+        with pytest.raises(NotLowerable, match="does not fit into 64 bits"):
+            lower(**settings)
+
     def test_an_upload_that_takes_more_processor_time_than_products_have_room_for(self):
         """
         The time is multiplied by the files of a batch.
