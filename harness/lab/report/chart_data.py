@@ -108,8 +108,8 @@ def response_by_rate(run: Run) -> pd.DataFrame:
     Return the time until READY against the arrival rate, for a scenario whose rate rises.
 
     The arrivals are divided into windows of equal numbers in the order of time; each gives one rate [1/s]
-    and the percentiles of its arrivals. Unfinished arrivals count with their time until the run ended.
-    Empty for a scenario without ramp or steps, and for too few arrivals.
+    and the percentiles of its arrivals, infinite if too many failed. Unfinished arrivals count with their
+    time until the run ended. Empty for a scenario without ramp or steps, and for too few arrivals.
     """
     rows = run.timings[(run.timings["type"] == E2E) & (run.timings["name"] == "ready")]
     count = len(rows) // ARRIVALS_OF_A_WINDOW
@@ -119,6 +119,7 @@ def response_by_rate(run: Run) -> pd.DataFrame:
     rows = rows.sort_values("intended_at")
     due = np.asarray(run.model_seconds(rows["intended_at"]), dtype=np.float64)
     spent = np.asarray(run.model_seconds(rows["finished_at"] - rows["intended_at"]), dtype=np.float64)
+    spent = np.where(rows["outcome"] == "failed", np.inf, spent)
     edges = np.linspace(0, len(rows) - 1, min(count, RATES) + 1).astype(int)
     windows = [
         {
@@ -200,11 +201,27 @@ def response_curve(run: Run) -> pd.DataFrame:
 
 
 def end_to_end_curve(run: Run) -> pd.DataFrame:
-    """Return the time from an arrival's intended start until READY, against percentile [model s]."""
+    """
+    Return the time from an arrival's intended start until READY, against percentile [model s].
+
+    The percentiles are those of all arrivals: the curve ends before those that did not become READY.
+    """
+    rows = _ready_observations(run)
+    times = run.model_seconds(rows["finished_at"] - rows["intended_at"]).to_numpy(dtype=float)
+    curve = _curve({"ready_s": np.where(rows["outcome"] == "ok", times, np.inf)})
+    return curve[np.isfinite(curve["ready_s"].to_numpy(dtype=float))].reset_index(drop=True)
+
+
+def ready_arrivals(run: Run) -> tuple[int, int]:
+    """Return how many arrivals became READY, and of how many, without those of the warm-up."""
+    rows = _ready_observations(run)
+    return int((rows["outcome"] == "ok").sum()), len(rows)
+
+
+def _ready_observations(run: Run) -> pd.DataFrame:
     rows = run.timings
-    rows = rows[(rows["type"] == E2E) & (rows["name"] == "ready") & (rows["intended_at"] >= run.warm_up)]
-    times = run.model_seconds(rows["finished_at"] - rows["intended_at"]).dropna().to_numpy(dtype=float)
-    return _curve({"ready_s": times})
+    is_ready = (rows["type"] == E2E) & (rows["name"] == "ready") & (rows["intended_at"] >= run.warm_up)
+    return rows[is_ready & rows["finished_at"].notna()]
 
 
 def _curve(columns: dict[str, NDArray[Any]]) -> pd.DataFrame:

@@ -2,9 +2,11 @@
 The section on alarms leaves out what says only that all is well.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
-from harness.lab.gate.verdict import Transition
+from harness.lab.gate.verdict import Outcome, Transition
+from harness.lab.report.charts.chart import Chart
 from harness.lab.report.section import Points, Subject, TableBlock
 from harness.lab.report.sections.alarms import alarms
 from harness.lab.report.wording import number
@@ -37,6 +39,22 @@ def test_first_evaluations_are_counted_and_a_composite_alarm_names_its_cause():
     assert points.sentences == [
         "Not listed: 2 alarms went from INSUFFICIENT_DATA to OK, 60.0 s into the run."
     ]
+
+
+def test_alarms_that_were_not_observed_are_named_and_not_counted():
+    """
+    Nobody knows their states.
+    """
+    quiet = alarm_verdict("slow", transitions=(Transition(60.0, "", "OK", "well"),))
+    verdict = verdict_over(quiet, replace(alarm_verdict("dead"), outcome=Outcome.SKIPPED))
+
+    section = alarms(Subject(Run.load(SLOW), verdict))
+    (points,) = (block for block in section.blocks if isinstance(block, Points))
+    (chart,) = (block for block in section.blocks if isinstance(block, Chart))
+
+    assert section.lead.startswith("0 alarms of 1 fired.")
+    assert "Not observed, and so not judged: dead." in points.sentences
+    assert set(chart.data["alarm"]) == {"slow"}
 
 
 def test_a_number_that_rounds_up_has_three_digits():

@@ -11,6 +11,7 @@ from harness.lab.gate.run_findings import Unfinished
 from harness.lab.gate.verdict import AlarmVerdict, Outcome, Transition, Verdict
 from harness.lab.report.charts.axes import bands
 from harness.lab.report.charts.palette import ALARM_BAND, FAULT_BAND
+from harness.lab.results.rows import FaultRow
 
 FAULT = {"kind": "lambda_error", "function": "thumbnails", "rate": 0.5, "from_s": 500.0, "until_s": 700.0}
 
@@ -51,6 +52,19 @@ class TestBands:
         """
         assert draw_bands([FAULT], None) == [(to_rgba(FAULT_BAND), 500.0, 700.0, 0.0, 1.0)]
         assert draw_bands([], verdict(600.0)) == [(to_rgba(ALARM_BAND), 600.0, 1500.0, 0.0, 1.0)]
+
+    def test_a_process_that_did_not_recover_is_shaded_to_the_end_of_the_run(self, make_run):
+        """
+        It answered no more.
+        """
+        fault = {"action": "process:kill", "target": "worker", "at_s": 300.0}
+        run = make_run(
+            [FaultRow(0, "process:kill", "worker", 300.0)], duration_s=1500.0, scenario={"faults": [fault]}
+        )
+        ax = Figure().add_subplot()
+        bands(ax, run, None, 1.0)
+
+        assert [(patch.get_bbox().x0, patch.get_bbox().x1) for patch in ax.patches] == [(300.0, 1500.0)]
 
     def test_a_fault_of_the_whole_run_has_no_band(self, draw_bands):
         """

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.lab.report import chart_data, state_stations
+from harness.lab.report.charts import load_charts, time_charts
 from harness.lab.results.percentile import percentiles
 from harness.lab.results.rows import BatchRow, MetricRow, RequestRow, StepRow
 from harness.lab.results.stations.station_table import stations_of
@@ -124,6 +125,48 @@ class TestStations:
         assert spent.index.tolist() == ["upload", "queue", "GenerateThumbnails", "seen by the client"]
 
 
+class TestEndToEndCurve:
+    @pytest.mark.parametrize(
+        ("outcomes", "finding", "last"),
+        [
+            (["ok"] * 4, "Half the arrivals were READY within 2.00 s; the slowest took 4.00 s.", 4.0),
+            (
+                ["ok", "ok", "failed", "censored"],
+                "Half the arrivals were READY within 2.00 s; 2 of 4 did not become READY.",
+                2.0,
+            ),
+            (
+                ["ok", "failed", "failed", "censored"],
+                "Less than half the arrivals became READY; 3 of 4 did not become READY.",
+                1.0,
+            ),
+        ],
+    )
+    def test_it_ends_before_the_arrivals_that_did_not_become_ready(self, make_run, outcomes, finding, last):
+        """
+        One that fails fast was not READY fast.
+        """
+        rows = [
+            RequestRow(0, n, "E2E", "ready", None, outcome, 0.0, 0.0, n + 1.0)
+            for n, outcome in enumerate(outcomes)
+        ]
+        run = make_run(rows, duration_s=10.0, scenario={})
+
+        assert time_charts.end_to_end_curve(run).finding == finding
+        assert chart_data.end_to_end_curve(run)["ready_s"].max() == last
+
+    def test_no_arrival_became_ready(self, make_run):
+        """
+        The sentence says so, and there is no curve.
+        """
+        run = make_run(
+            [RequestRow(0, 0, "E2E", "ready", None, "failed", 0.0, 0.0, 1.0)], duration_s=10.0, scenario={}
+        )
+
+        assert time_charts.end_to_end_curve(run).finding == "No arrival became READY."
+        assert chart_data.end_to_end_curve(run).empty
+
+
 class TestResponseByRate:
     @staticmethod
     def ready(due: float, spent: float) -> RequestRow:
@@ -142,6 +185,25 @@ class TestResponseByRate:
 
         assert curve["arrival_rate_per_s"].tolist() == pytest.approx([0.5, 1.0])
         assert curve["p95_s"].tolist() == pytest.approx([1.0, 3.0])
+
+    def test_arrivals_that_fail_fast_do_not_make_it_shorter(self, make_run):
+        """
+        From one arrival a second on most fail at once.
+        """
+        slow = [self.ready(2.0 * number, 1.0) for number in range(72)]
+        fast = [
+            self.ready(144.0 + number, 0.1)._replace(outcome="failed" if number % 4 else "ok")
+            for number in range(73)
+        ]
+        stages = [{"ramp_per_s": [0.5, 1.0], "for_s": 218.0}]
+        run = make_run(slow + fast, duration_s=218.0, scenario={"arrivals": [{"stages": stages}]})
+        chart = load_charts.response_by_rate(run)
+
+        assert chart_data.response_by_rate(run)["p95_s"].tolist() == [1.0, np.inf]
+        assert chart.finding.endswith(
+            "from 1.00 a second on more than 5 of 100 arrivals did not become READY."
+        )
+        assert chart.svg()
 
     def test_a_scenario_whose_rate_does_not_rise_has_none(self, make_run):
         """

@@ -1,9 +1,10 @@
 """Parts of axes that charts share: scales, lines, bands, lanes, legends. Times are model seconds."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from harness.lab.report.chart_data import extent
 from harness.lab.report.charts.palette import ALARM_BAND, FAULT_BAND, INK
 from harness.lab.report.charts.svg import TOOLTIP
 from harness.lab.report.wording import exact
@@ -146,6 +147,15 @@ def _shade(ax: "Axes", shades: Shades, scale: float) -> None:
             ax.axvspan(start / scale, end / scale, low, high, color=colour, zorder=0, label=label)
 
 
+def _played(run: "Run", fault: Mapping[str, Any]) -> Iterator[tuple[float, float]]:
+    """Yield the time of a fault of a process: to the end of the run if the process did not recover."""
+    if math.isnan(fault["started_at"]):
+        return
+    recovered = not math.isnan(fault["ready_at"])
+    end = run.model_seconds(fault["ready_at"]) if recovered else extent(run)
+    yield run.model_seconds(fault["started_at"]), end
+
+
 def _fault_intervals(run: "Run") -> Iterator[tuple[float, float]]:
     """Yield the time of each fault, except of those that last the whole run."""
     from harness.lab.workload.faults.fault import read_fault
@@ -153,10 +163,7 @@ def _fault_intervals(run: "Run") -> Iterator[tuple[float, float]]:
     played = {row["fault"]: row for row in run.faults.to_dict("records")}
     for index, given in enumerate(run.scenario.get("faults") or ()):
         if index in played:
-            start, end = (
-                run.model_seconds(at) for at in (played[index]["started_at"], played[index]["ready_at"])
-            )
-            yield start, end
+            yield from _played(run, played[index])
             continue
         fault = read_fault(given)
         end = min(fault.until, float(run.scenario["duration_s"]))

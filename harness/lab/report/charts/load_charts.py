@@ -1,8 +1,11 @@
 """Charts of the load: arrivals, batches and requests in progress, messages in the queues."""
 
+import math
 from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from harness.lab.report import chart_data
 from harness.lab.report.charts.axes import (
@@ -60,8 +63,9 @@ def response_by_rate(run: "Run", other: "Run | None" = None) -> Chart:
     def draw(ax: "Axes") -> None:
         for place, (_, rows) in enumerate(data.groupby("run", sort=False)):
             for line in lines:
+                shown = rows[np.isfinite(rows[line.column])]
                 ax.plot(
-                    rows["arrival_rate_per_s"], rows[line.column], color=line.colour, linewidth=line.width,
+                    shown["arrival_rate_per_s"], shown[line.column], color=line.colour, linewidth=line.width,
                     linestyle=DASHES[place], marker=".", label=line.label if place == 0 else None,
                 )  # fmt: skip
         log_time_axis(ax)
@@ -77,16 +81,21 @@ def _knee(curve: "pd.DataFrame") -> str:
     """Say up to which rate the p95 stays near its value at the lowest rates."""
     rates, p95 = curve["arrival_rate_per_s"].to_list(), curve["p95_s"].to_list()
     limit = SLOWER * median(p95[: max(1, len(p95) // 3)])
+    if math.isinf(limit):
+        return "At no rate did 95 of 100 arrivals become READY."
     slow_since = next((i for i in range(len(p95)) if all(value > limit for value in p95[i:])), None)
     if slow_since is None:
         return (
             f"Up to {number(rates[-1])} arrivals a second the p95 until READY stayed below {seconds(limit)}."
         )
     before = f"Up to {number(rates[slow_since - 1])} arrivals a second" if slow_since else "At no rate"
+    fastest = min(p95[slow_since:])
+    beyond = f"it was {seconds(fastest)} and more"
+    if math.isinf(fastest):
+        beyond = "more than 5 of 100 arrivals did not become READY"
     return (
         f"{before} the p95 until READY stayed below {seconds(limit)}, {SLOWER:g} times its value at the "
-        f"lowest rates; from {number(rates[slow_since])} a second on it was {seconds(p95[slow_since])} "
-        "and more."
+        f"lowest rates; from {number(rates[slow_since])} a second on {beyond}."
     )
 
 

@@ -70,10 +70,7 @@ def latency_over_time(run: "Run", other: "Run | None" = None) -> Chart:
 def end_to_end_curve(run: "Run", other: "Run | None" = None) -> Chart:
     """Time from an arrival's intended start until READY, against percentile."""
     data, own = chart_data.of_both(chart_data.end_to_end_curve, run, other)
-    finding = ""
-    if len(own):
-        half, slowest = seconds(_at(own, 50, "ready_s")), seconds(own["ready_s"].max())
-        finding = f"Half the arrivals were READY within {half}; the slowest took {slowest}."
+    finding = _until_ready(own, *chart_data.ready_arrivals(run))
     lines = [Line("ready_s", "until READY", BLUE, 1.6)]
     draw = partial(draw_percentile_curves, data=data, lines=lines, label="from intended start to READY")
     return Chart("end_to_end", "From arrival to READY", finding, data, draw)
@@ -95,6 +92,19 @@ def response_curve(run: "Run", other: "Run | None" = None) -> Chart:
         )
     draw = partial(draw_percentile_curves, data=data, lines=lines, label="HTTP response time")
     return Chart("percentile_curve", "HTTP response time by percentile", finding, data, draw)
+
+
+def _until_ready(curve: "pd.DataFrame", ready: int, arrivals: int) -> str:
+    """Say how long arrivals took until READY, and how many did not become READY."""
+    if not ready:
+        return "No arrival became READY." if arrivals else ""
+    if 2 * ready >= arrivals:
+        half = f"Half the arrivals were READY within {seconds(_at(curve, 50, 'ready_s'))}"
+    else:
+        half = "Less than half the arrivals became READY"
+    if ready == arrivals:
+        return f"{half}; the slowest took {seconds(curve['ready_s'].max())}."
+    return f"{half}; {arrivals - ready} of {arrivals} did not become READY."
 
 
 def _at(curve: "pd.DataFrame", percent: float, column: str) -> float:

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
-from harness.lab.gate.verdict import AlarmVerdict, Transition, Verdict
+from harness.lab.gate.verdict import AlarmVerdict, Outcome, Transition, Verdict
 from harness.lab.report.charts.alarm_chart import alarm_timelines
 from harness.lab.report.section import Block, Points, ReportSection, Subject, TableBlock
 from harness.lab.report.wording import plural, seconds
@@ -17,18 +18,28 @@ def alarms(subject: Subject) -> ReportSection | None:
     verdict = subject.verdict
     if verdict is None or not verdict.alarms:
         return None
-    rows = list(_changes(verdict))
-    fired = [alarm for alarm in verdict.alarms if alarm.fired_at_s is not None]
-    fired_of_all = f"{plural(len(fired), 'alarm')} of {len(verdict.alarms)} fired"
-    lead = f"{fired_of_all}. Each was evaluated every minute, as CloudWatch does."
-    points = [*_first_evaluations(verdict)]
+    judged = [alarm for alarm in verdict.alarms if alarm.outcome is not Outcome.SKIPPED]
+    observed = replace(verdict, alarms=tuple(judged))
+    rows = list(_changes(observed))
+    fired = [alarm for alarm in judged if alarm.fired_at_s is not None]
+    lead = (
+        f"{plural(len(fired), 'alarm')} of {len(judged)} fired. They were evaluated as CloudWatch does: "
+        "every minute, those with periods below a minute every ten seconds."
+    )
+    points = [*_first_evaluations(observed), *_not_observed(verdict)]
     points += [f"{alarm.name}: {text}." for alarm in verdict.alarms for text in alarm.sensitive]
     blocks: list[Block] = [
-        alarm_timelines(subject.run, verdict),
+        *([alarm_timelines(subject.run, observed)] if judged else []),
         *([TableBlock("Changes of state", COLUMNS, rows, frozenset({1}))] if rows else []),
         *([Points(points)] if points else []),
     ]
     return ReportSection("alarms", "Alarms", lead, blocks)
+
+
+def _not_observed(verdict: Verdict) -> Iterator[str]:
+    names = [alarm.name for alarm in verdict.alarms if alarm.outcome is Outcome.SKIPPED]
+    if names:
+        yield f"Not observed, and so not judged: {', '.join(names)}."
 
 
 def _changes(verdict: Verdict) -> Iterator[tuple[str, str, str, str]]:
