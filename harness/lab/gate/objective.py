@@ -32,6 +32,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from harness.lab.alarms.alarm import Place
+from harness.lab.results.rows import E2E, E2E_NAMES
 
 if TYPE_CHECKING:
     from harness.lab.results.run import Run
@@ -138,6 +139,12 @@ class Objective:
     def percent(self) -> float | None:
         """The percentile of a function such as ``p95``, 0…100; None for other functions."""
         return float(self.function[1:]) if self.function[0] == "p" else None
+
+    @property
+    def is_of_model_time(self) -> bool:
+        """Whether a time that it limits is model time: of a whole batch, or a metric; else clock time."""
+        kind = self.selector.replace(":", " ", 1).split()[0]
+        return is_metric(self.selector) or kind in (E2E, *E2E_NAMES)
 
     def holds(self, value: float | str) -> bool:
         """Return whether *value* meets the objective."""

@@ -197,7 +197,7 @@ def without_secrets(command: str) -> str:
 
 def _generator_notes(scenario: Scenario, outcome: RunOutcome) -> dict[str, object]:
     health = outcome.health
-    found = [*outcome.shortfalls, *findings(health, _tightest_limit(scenario))]
+    found = [*outcome.shortfalls, *findings(health, tightest_limit(scenario))]
     if outcome.interrupted:
         length = scenario.duration_s / scenario.time_scale
         found.insert(0, f"interrupted {outcome.ended_at_s:.1f} s into a run of {length:.0f} s")
@@ -213,8 +213,13 @@ def _generator_notes(scenario: Scenario, outcome: RunOutcome) -> dict[str, objec
     }
 
 
-def _tightest_limit(scenario: Scenario) -> float | None:
+def tightest_limit(scenario: Scenario) -> float | None:
     """Return the smallest latency that an objective allows [clock s]; None if no objective limits a time."""
     parsed = [Objective.parse(each.expression) for each in scenario.objectives]
-    limits = [float(each.limit) for each in parsed if each.dimension is Dimension.TIME]
-    return min(limits) / scenario.time_scale if limits else None
+    limits = (
+        # Response times of requests are clock time, whatever the time scale.
+        float(each.limit) / (scenario.time_scale if each.is_of_model_time else 1.0)
+        for each in parsed
+        if each.dimension is Dimension.TIME and each.comparison in ("<", "<=")
+    )
+    return min(limits, default=None)

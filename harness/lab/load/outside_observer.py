@@ -72,7 +72,7 @@ def outside_observer(pages: Sequence[str] = ()) -> RunObserver:
     for page in pages:
         try:
             samples = _read(page)
-        except (httpx.HTTPError, ValueError) as error:
+        except httpx.HTTPError as error:
             raise Unreachable(f"{page} is not a page of Prometheus metrics: {error}") from None
         if not samples:
             raise Unreachable(f"{page} has no counter or gauge whose name begins with {PREFIX}")
@@ -92,9 +92,12 @@ def unobserved(alarms: Iterable[Alarm], observed: Collection[str]) -> list[str]:
 
 
 def _read(page: str) -> dict[tuple[str, str], Sample]:
-    """Return the counters and gauges that a process of the service keeps, by name and labels."""
+    """Return the counters and gauges of a page, by name and labels; an HTTPError if it cannot be read."""
     response = httpx.get(page, timeout=5.0).raise_for_status()
-    families = list(text_string_to_metric_families(response.text))
+    try:
+        families = list(text_string_to_metric_families(response.text))
+    except ValueError as error:
+        raise httpx.DecodingError(str(error)) from error
     is_worker = any(family.name.startswith(WORKER_PREFIX) for family in families)
     return {
         (sample.name, labels_text(sample.labels)): sample

@@ -17,6 +17,9 @@ Int32 = Annotated[int, pa.int32()]
 E2E = "E2E"
 """Type of a row in ``requests`` that observes a batch from its intended start to an end."""
 
+E2E_NAMES = ("ready", "processing", "start")
+"""What is observed: the time to READY, from acceptance to the end, and that an arrival never started."""
+
 FAILED = ("failed", "breached")
 """Outcomes of a request that count as failures."""
 

@@ -139,3 +139,23 @@ def test_shows(line, value, shown):
     Times below a second are shown in milliseconds, from two minutes on in minutes.
     """
     assert Objective.parse(line).show(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("selector", "is_of_model_time"),
+    [
+        ("E2E:ready", True),
+        ("ready", True),
+        ("media_processing_duration_seconds", True),
+        ("AWS/Lambda/Duration", True),
+        ("POST uploads", False),
+        ("uploads/status", False),
+    ],
+)
+def test_times_of_requests_are_clock_time(selector, is_of_model_time):
+    """
+    The time scale shortens those of batches and metrics.
+    """
+    assert Objective.parse(
+        f"p95({selector}) <= 1 {'s' if 'AWS' not in selector else ''}"
+    ).is_of_model_time is (is_of_model_time)

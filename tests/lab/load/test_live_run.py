@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 import pytest
 
 from harness.lab.load import live_run
-from harness.lab.load.live_run import LiveRun, ServiceAccess, without_secrets
+from harness.lab.load.live_run import LiveRun, ServiceAccess, tightest_limit, without_secrets
 from harness.lab.load.run_outcome import OUTCOME, RunOutcome
 from harness.lab.results.run import read_header
-from harness.lab.workload.scenario import load_scenario
+from harness.lab.workload.scenario import Scenario, load_scenario
 from tests.lab.load.conftest import scenario_text, write_identities
 
 BEGAN_AT = 1_000.0
@@ -88,3 +88,29 @@ def test_the_command_is_kept_without_passwords_and_queries():
     command = "harness load a.toml --host 'https://me:secret@media.example/api?key=abc' --seed 3"
 
     assert without_secrets(command) == "harness load a.toml --host 'https://media.example/api' --seed 3"
+
+
+@pytest.mark.parametrize(
+    ("expressions", "limit"),
+    [
+        (["p99(POST uploads) < 500 ms", "p95(E2E:ready) <= 40 s"], 0.5),
+        (["p95(E2E:ready) <= 4 s", "p99(POST uploads) < 500 ms"], 0.2),
+        (["p99(POST uploads) >= 1 ms", "count(POST uploads) >= 1"], None),
+    ],
+)
+def test_the_tightest_limit_is_clock_time(expressions, limit):
+    """
+    At time scale 20 a batch has a twentieth of the time, a request all of it; a lower limit is none.
+    """
+    scenario = Scenario.model_validate(
+        {
+            "question": "How late may arrivals be?",
+            "time_scale": 20,
+            "duration_s": 10,
+            "arrivals": [{"stages": [{"hold_per_s": 1.0, "for_s": 10}]}],
+            "flows": [{"name": "photo_shoot"}],
+            "objectives": [{"expression": each} for each in expressions],
+        }
+    )
+
+    assert tightest_limit(scenario) == limit

@@ -15,6 +15,7 @@ from harness.lab.alarms.template_alarms import metric_alarms
 from harness.lab.gate.evaluate_run import evaluate_run
 from harness.lab.gate.objective import Objective
 from harness.lab.gate.verdict import Outcome
+from harness.lab.load import outside_observer as observer_module
 from harness.lab.load.live_run import live_header
 from harness.lab.load.outside_observer import outside_observer, unobserved
 from harness.lab.load.preflight.preflight import Unreachable
@@ -165,6 +166,18 @@ class TestPages:
 
         assert "media_batches_failed_total" in seen
         assert "media_processing_dlq_messages_total" not in seen
+
+    def test_a_page_that_cannot_be_read_once_is_read_again(self, tmp_path, page, monkeypatch):
+        """
+        A proxy may answer for a moment: the increment since then is not lost.
+        """
+        monkeypatch.setattr(observer_module, "READ_EVERY_S", 0.01)
+        with outside_observer([page.url])(tmp_path, 0.0):
+            page.text = "<html>maintenance</html>"
+            threading.Event().wait(0.1)
+            page.text = AFTER
+
+        assert ("media_batches_created_total", '{"status":"READY"}', 4.0) in metrics(tmp_path)
 
     def test_another_page_is_refused_before_the_run(self, page):
         """
