@@ -48,7 +48,7 @@ def runs(
             json_module.dumps([asdict(one) for one in found], indent=2, ensure_ascii=False) + "\n"
         )
     else:
-        console = Console(highlight=False)
+        console = Console(highlight=False, markup=False)
         console.print(_table(found, console.width) if found else f"{folder} holds no run")
     for problem in problems:
         sys.stderr.write(f"harness runs: {problem}\n")

@@ -76,6 +76,17 @@ def test_the_id_is_never_cut(runs, tmp_path, monkeypatch, width, has_target):
     assert ("target" in out) is has_target
 
 
+def test_a_name_is_no_markup(runs, tmp_path):
+    """
+    Brackets are part of it.
+    """
+    shutil.copytree(RUNS / "slow", tmp_path / "q[/z]" / "slow[prod]")
+    code, out, _ = runs(tmp_path / "q[/z]")
+
+    assert code == 0
+    assert "slow[prod]" in out
+
+
 def test_no_such_folder(runs, tmp_path):
     """
     One sentence and 2.

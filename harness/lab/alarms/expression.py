@@ -12,7 +12,7 @@ import math
 import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 Operands = Mapping[str, float | None]
 
@@ -29,7 +29,12 @@ _OPERATORS: dict[type[ast.operator], Callable[[float, float], float]] = {
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """A compiled expression over the metrics of one period."""
+    """
+    A compiled expression over the metrics of one period.
+
+    Attributes:
+        ids: Ids of the metrics that it reads.
+    """
 
     text: str
     formula: Formula
@@ -44,7 +49,9 @@ class Expression:
             ids: Ids of the metrics that the expression may read.
             others: Other expressions that it may read, by id.
         """
-        return cls(text, _Compiler(text, ids, others or {}).formula(_parsed(text)), tuple(ids))
+        compiler = _Compiler(text, ids, others or {})
+        formula = compiler.formula(_parsed(text))
+        return cls(text, formula, tuple(name for name in ids if name in compiler.read))
 
     def value(self, operands: Operands) -> float | None:
         """Return the datapoint of one period, or None if it is missing."""
@@ -67,6 +74,7 @@ class _Compiler:
     text: str
     ids: Sequence[str]
     others: Mapping[str, str]
+    read: set[str] = field(default_factory=set)
 
     def formula(self, node: ast.expr, depth: int = 0) -> Formula:
         """Compile a node; *depth* counts the other expressions that contain it."""
@@ -81,6 +89,7 @@ class _Compiler:
             case ast.Call(ast.Name("FILL"), [operand, ast.Constant() as constant]):
                 return _filled(self.formula(operand, depth), self.formula(constant))
             case ast.Call() if ast.unparse(node) == "SUM(METRICS())":
+                self.read.update(self.ids)
                 return _sum
             case ast.Constant(int() | float() as number) if not isinstance(number, bool):
                 return lambda *_: float(number)
@@ -93,6 +102,7 @@ class _Compiler:
             return self.formula(_parsed(self.others[name]), depth + 1)
         if name not in self.ids:
             raise ValueError(f"metric math {self.text!r} reads {name!r}, which is not an id of Metrics")
+        self.read.add(name)
         return lambda operands, missing: missing if operands[name] is None else operands[name]
 
 

@@ -4,6 +4,7 @@ The outputs of a verdict: ``verdict.json``, ``junit.xml``, ``summary.md``, GitHu
 
 import json
 import os
+import re
 import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Iterator
@@ -21,6 +22,9 @@ MARKS = {
     Outcome.AUDIT: "🛑",
     Outcome.SKIPPED: "➖",
 }
+
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""Characters that XML 1.0 does not allow, such as those that colour a terminal."""
 
 
 def announce(verdict: Verdict, *, as_json: bool) -> None:
@@ -64,7 +68,8 @@ def junit(verdict: Verdict) -> str:
             ET.SubElement(case, "failure", message=text, type=outcome.value)
     results = {"tests": "testcase", "failures": ".//failure", "errors": ".//error", "skipped": ".//skipped"}
     suite.attrib.update({name: str(len(suite.findall(path))) for name, path in results.items()})
-    return ET.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
+    text = ET.tostring(suite, encoding="unicode", xml_declaration=True)
+    return _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", text) + "\n"
 
 
 def _cases(verdict: Verdict) -> Iterator[tuple[str, str, Outcome, str]]:

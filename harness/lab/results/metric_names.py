@@ -42,7 +42,7 @@ def namespace_of(metric: str) -> str:
 
 def is_duration(metric: str) -> bool:
     """Return whether a metric's values are durations, which compressed time shortens like everything else."""
-    return metric.endswith(("_seconds", "/Duration"))
+    return metric.endswith(("_seconds", "/Duration", "/ExecutionTime", "/ApproximateAgeOfOldestMessage"))
 
 
 def is_counter(metric: str) -> bool:

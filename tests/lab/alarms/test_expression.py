@@ -60,7 +60,7 @@ class TestExpression:
             ("a + b", 3.0, None, 3.0),
             ("a + b", None, None, None),
             ("-a", None, None, None),
-            ("-a", None, 1.0, 0.0),
+            ("-a", None, 1.0, None),
             ("SUM(METRICS())", 3.0, 4.0, 7.0),
             ("SUM(METRICS())", 3.0, None, 3.0),
             ("SUM(METRICS())", None, None, None),
@@ -79,3 +79,15 @@ class TestExpression:
         expression = Expression.parse(text, ["a", "b"], {"twice": "2 * a"})
 
         assert expression.value({"a": a, "b": b}) == expected
+
+
+def test_only_what_it_reads_counts_as_present():
+    """
+    A metric that no part of the expression reads does not make a missing one 0.
+    """
+    expression = Expression.parse("x", ["a", "b", "c"], {"x": "a + b"})
+
+    assert expression.ids == ("a", "b")
+    assert expression.value({"a": None, "b": None, "c": 1.0}) is None
+    assert expression.value({"a": None, "b": 2.0, "c": None}) == 2.0
+    assert Expression.parse("SUM(METRICS())", ["a", "b"]).ids == ("a", "b")

@@ -108,6 +108,14 @@ class TestJUnit:
         assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("3", "0", "0")
         assert [len(case) for case in suite] == [0, 0, 0]
 
+    def test_characters_that_xml_does_not_allow_are_replaced(self):
+        """
+        Errors of workers are copied as they are, with the colours of a terminal.
+        """
+        suite = ET.fromstring(junit(verdict_over(doubts=("worker 0: \x1b[31mboom\x00 ü 🚀\tend",))))
+
+        assert suite[1][0].get("message") == "worker 0: �[31mboom� ü 🚀\tend"
+
 
 class TestMarkdown:
     def test_a_page(self):

@@ -7,6 +7,7 @@ import pandas as pd
 import pyarrow.compute as pc
 import pytest
 
+from harness.lab.results.metric_names import is_duration
 from harness.lab.results.rows import TABLES, BatchRow, MetricRow, RequestRow
 from harness.lab.results.run import Run, RunHeader, RunUnreadable
 from harness.lab.results.series import timeline
@@ -247,3 +248,20 @@ class TestTimeline:
         """
         with pytest.raises(ValueError, match="longer than 0"):
             timeline(compressed_run, period=0)
+
+
+@pytest.mark.parametrize(
+    ("metric", "scaled"),
+    [
+        ("media_processing_duration_seconds", True),
+        ("AWS/Lambda/Duration", True),
+        ("AWS/States/ExecutionTime", True),
+        ("AWS/SQS/ApproximateAgeOfOldestMessage", True),
+        ("AWS/States/ExecutionsStarted", False),
+    ],
+)
+def test_compressed_time_shortens_durations(metric, scaled):
+    """
+    Counts stay as they are.
+    """
+    assert is_duration(metric) is scaled
