@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from harness.lab.alarms.account import Account
 from harness.lab.alarms.composite import AnyAlarm, in_order
+from harness.lab.alarms.evaluate import AlarmState
 from harness.lab.alarms.template_alarms import template_alarms
 from harness.lab.alarms.timeline import EvaluationRules
 from harness.lab.gate.abort.aborted_run import abort_sentence, after_abort
@@ -27,7 +28,7 @@ from harness.lab.gate.run_findings import (
     unfinished,
     warnings_of,
 )
-from harness.lab.gate.verdict import RegressionVerdict, Verdict, overall_outcome
+from harness.lab.gate.verdict import Outcome, RegressionVerdict, Verdict, overall_outcome
 from harness.lab.results.audit_file import read_audits
 
 if TYPE_CHECKING:
@@ -91,12 +92,15 @@ def evaluate_run(
         RunUnreadable: A table is missing or damaged.
         ValueError: A composite alarm watches an alarm that does not exist, or a value of the run is invalid.
     """
-    with_objective = frozenset(one.selector for one in objectives if one.function == "alarm")
-    session = EvaluationSession(run, with_objective, rules or EvaluationRules())
+    about_alarms = [one for one in objectives if one.function == "alarm"]
+    with_objective = frozenset(one.selector for one in about_alarms)
+    without_data = frozenset(one.selector for one in about_alarms if _wants_no_data(one))
+    session = EvaluationSession(run, with_objective, rules or EvaluationRules(), without_data)
     for alarm in in_order(alarms):
         session.evaluate(alarm)
     states = {one.name: "ALARM" if one.fired_at_s is not None else one.state for one in session.verdicts}
-    measured = after_abort(run, objectives, [measure(objective, run, states) for objective in objectives])
+    undecided = {one.name: one.why for one in session.verdicts if one.outcome is Outcome.INCONCLUSIVE}
+    measured = after_abort(run, objectives, [measure(one, run, states, undecided) for one in objectives])
     doubts = tuple(doubts_of(run))
     breaches_of_security = int((run.timings["outcome"] == "breached").sum())
     audit = AuditVerdict.of(read_audits(run.folder))
@@ -120,3 +124,7 @@ def evaluate_run(
         warnings=tuple(warnings_of(run)),
         audit=audit,
     )
+
+
+def _wants_no_data(objective: Objective) -> bool:
+    return objective.comparison == "==" and objective.limit == AlarmState.INSUFFICIENT_DATA

@@ -42,13 +42,21 @@ class EvaluationSession:
 
     Args:
         with_objective: Names of the alarms that an objective refers to; they may fire without a breach.
+        without_data: Those of them that an objective wants in INSUFFICIENT_DATA.
     """
 
-    def __init__(self, run: "Run", with_objective: frozenset[str], rules: EvaluationRules) -> None:
+    def __init__(
+        self,
+        run: "Run",
+        with_objective: frozenset[str],
+        rules: EvaluationRules,
+        without_data: frozenset[str] = frozenset(),
+    ) -> None:
         self.verdicts: list[AlarmVerdict] = []
         self._start = run.started_at.timestamp()
         self._end = self._start + evaluated_length(run)
         self._with_objective = with_objective
+        self._without_data = without_data
         self._rules = rules
         self._unobserved = unobserved_namespaces(run)
         self._recorded = RecordedMetrics(run.recorded, self._start, run.time_scale)
@@ -142,7 +150,8 @@ class EvaluationSession:
         self, alarm: AnyAlarm, outcome: Outcome, state: str, why: str, transitions: Sequence[Transition] = ()
     ) -> AlarmVerdict:
         excused = alarm.name in self._with_objective
-        if excused and outcome is not Outcome.SKIPPED:
+        is_wanted = state == AlarmState.INSUFFICIENT_DATA and alarm.name in self._without_data
+        if (excused and outcome is Outcome.BREACH) or (is_wanted and outcome is Outcome.INCONCLUSIVE):
             outcome, why = Outcome.PASS, ""
         return AlarmVerdict(
             name=alarm.name,

@@ -5,7 +5,7 @@ Units are those of `objective_rows`.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from harness.lab.alarms.recorded_metrics import unobserved_namespaces
@@ -37,15 +37,18 @@ FUNCTIONS: dict[str, Callable[[ObjectiveRows, float], float]] = {
 Interval = tuple[float | None, float | None]
 
 
-def measure(objective: Objective, run: "Run", states: dict[str, str]) -> ObjectiveVerdict:
+def measure(
+    objective: Objective, run: "Run", states: Mapping[str, str], undecided: Mapping[str, str] | None = None
+) -> ObjectiveVerdict:
     """
     Measure one objective on a run.
 
     Args:
         states: State of every alarm by name: ALARM if it ever fired, else its state at the end.
+        undecided: Why an alarm is inconclusive, as a sentence by name.
     """
     if objective.function == "alarm":
-        return _alarm(objective, states)
+        return _alarm(objective, states, undecided or {})
     if objective.function == "achieved":
         return _achieved(objective, run)
     if is_metric(objective.selector):
@@ -73,7 +76,7 @@ def _measure_rows(objective: Objective, run: "Run") -> ObjectiveVerdict:
     return _whole(objective, rows, end - begin)
 
 
-def _alarm(objective: Objective, states: dict[str, str]) -> ObjectiveVerdict:
+def _alarm(objective: Objective, states: Mapping[str, str], undecided: Mapping[str, str]) -> ObjectiveVerdict:
     state = states.get(objective.selector)
     if state is None:
         known = ", ".join(sorted(states)) or "none"
@@ -81,6 +84,8 @@ def _alarm(objective: Objective, states: dict[str, str]) -> ObjectiveVerdict:
         return _verdict(objective, Outcome.BREACH, why)
     if state in (NOT_EVALUATED, NOT_OBSERVED):
         return _verdict(objective, Outcome.INCONCLUSIVE, f"{objective.text}: the alarm was {state}", state)
+    if why := undecided.get(objective.selector):
+        return _verdict(objective, Outcome.INCONCLUSIVE, why.rstrip("."), state)
     return _compared(objective, state, 1)
 
 

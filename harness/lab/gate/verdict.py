@@ -178,7 +178,7 @@ class Verdict:
     >>> import harness
     >>> verdict = harness.check("fixtures/runs/slow_but_within")
     >>> verdict
-    <Verdict of slow_but_within: Fine: every alarm stayed quiet and every objective was met.>
+    <Verdict of slow_but_within: Fine: every alarm stayed quiet.>
     >>> verdict.passed, verdict.exit_code
     (True, 0)
 
@@ -230,7 +230,7 @@ class Verdict:
                 f"every alarm{'' if len(evaluated) == len(self.alarms) else ' judged'} stayed quiet"
                 f"{' (except those with an objective)' if has_fired else ''}"
             )
-        if self.objectives or not self.regressions:
+        if self.objectives:
             yield "every objective was met"
         if self.regressions:
             ratios = " ".join(one.why.rstrip(".") + ";" for one in self.regressions).rstrip(";")
@@ -365,10 +365,9 @@ def overall_outcome(
         reasons = tuple(dict.fromkeys(one.why for one in parts if one.outcome is outcome))
         if reasons:
             return outcome, reasons
-    if alarms and all(one.outcome is Outcome.SKIPPED for one in parts):
-        return Outcome.INCONCLUSIVE, (
-            "Nothing was judged: every alarm was skipped, and there is no objective.",
-        )
+    if all(one.outcome is Outcome.SKIPPED for one in parts):
+        lack = "every alarm was skipped, and there is no" if alarms else "there is neither an alarm nor an"
+        return Outcome.INCONCLUSIVE, (f"Nothing was judged: {lack} objective.",)
     return Outcome.PASS, ()
 
 

@@ -82,8 +82,16 @@ class TestUnobserved:
         verdict = evaluate_run(run, [alarm()])
 
         assert verdict.outcome is Outcome.INCONCLUSIVE
-        assert "Nothing was judged" in verdict.sentence
-        assert evaluate_run(run, []).outcome is Outcome.PASS
+        assert verdict.reasons == ("Nothing was judged: every alarm was skipped, and there is no objective.",)
+
+    def test_a_run_with_neither_alarms_nor_objectives_is_inconclusive(self, recorder):
+        """
+        The template has no alarm.
+        """
+        verdict = evaluate_run(recorder.run(ready(1.0, 2.0)), [])
+
+        assert verdict.outcome is Outcome.INCONCLUSIVE
+        assert verdict.reasons == ("Nothing was judged: there is neither an alarm nor an objective.",)
 
     def test_an_objective_on_an_unobserved_alarm_is_inconclusive(self, recorder):
         """
@@ -264,6 +272,31 @@ class TestComposites:
 
         assert [(one.at_s, one.state) for one in of(verdict, "both").transitions] == [(0.0, "ALARM")]
         assert of(verdict, "both").state == "ALARM"
+
+
+class TestExcused:
+    @pytest.mark.parametrize("text", ["alarm(deep) != ALARM", "alarm(deep) == OK", "alarm(deep) == ALARM"])
+    def test_an_alarm_without_data_stays_inconclusive(self, recorder, text):
+        """
+        An objective excuses only that the alarm fires; the reason is given once.
+        """
+        verdict = evaluate_run(recorder.run(ready(1.0, 2.0)), [alarm()], [Objective.parse(text)])
+
+        assert verdict.outcome is Outcome.INCONCLUSIVE
+        assert verdict.objectives[0].outcome is Outcome.INCONCLUSIVE
+        assert verdict.reasons == (f"Alarm deep had no data: {DEAD} was never seen.",)
+
+    def test_an_alarm_that_fired_without_data_has_fired(self, recorder):
+        """
+        Missing data are breaching.
+        """
+        silent = alarm(TreatMissingData="breaching")
+        outcomes = [
+            evaluate_run(recorder.run(), [silent], [Objective.parse(f"alarm(deep) {text}")]).outcome
+            for text in ("== ALARM", "!= ALARM")
+        ]
+
+        assert outcomes == [Outcome.PASS, Outcome.BREACH]
 
 
 class TestOutcomes:

@@ -167,7 +167,9 @@ class TestMarkdown:
         """
         The heading and the sentence remain.
         """
-        assert markdown(verdict_over()) == "## ✅ run-1\n\nFine: every objective was met.\n\n"
+        nothing = verdict_over(outcome=Outcome.INCONCLUSIVE, reasons=("Nothing was judged.",))
+
+        assert markdown(nothing) == "## ❔ run-1\n\nInconclusive. Nothing was judged.\n\n"
 
 
 class TestRemarks:

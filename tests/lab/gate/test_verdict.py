@@ -60,6 +60,7 @@ class TestOverall:
         skipped = [alarm(Outcome.SKIPPED, why="not observed")]
 
         assert overall_outcome(skipped, [], [], 0)[0] is Outcome.INCONCLUSIVE
+        assert overall_outcome([], [], [], 0)[0] is Outcome.INCONCLUSIVE
         assert overall_outcome(skipped, [MET], [], 0) == (Outcome.PASS, ())
 
 
@@ -84,6 +85,12 @@ class TestSentence:
         It claims nothing of missing, skipped or fired alarms.
         """
         assert verdict_over(*alarms, MET).sentence == f"Fine: {fine}."
+
+    def test_of_a_pass_without_objectives_names_none(self):
+        """
+        Only the alarms were evaluated.
+        """
+        assert verdict_over(alarm()).sentence == "Fine: every alarm stayed quiet."
 
     @pytest.mark.parametrize(
         ("outcome", "opening"),

@@ -95,7 +95,9 @@ class TestTerminal:
         """
         Without alarms and objectives, only the sentence is printed.
         """
-        assert self.printed(verdict_over()) == "Fine: every objective was met.\n"
+        nothing = verdict_over(outcome=Outcome.INCONCLUSIVE, reasons=("Nothing was judged.",))
+
+        assert self.printed(nothing) == "Inconclusive. Nothing was judged.\n"
 
     def test_a_row_has_the_colour_of_its_outcome_only(self, verdict):
         """

@@ -14,7 +14,7 @@ from harness.lab.gate.verdict import AlarmVerdict, ObjectiveVerdict, Outcome, Th
 from harness.lab.report.page import DRAWN, render
 from harness.lab.results.rows import BatchRow, MetricRow, RequestRow
 from harness.lab.results.run import RunUnreadable
-from tests.lab.conftest import alarm_verdict, verdict_over
+from tests.lab.conftest import alarm_verdict, objective_verdict, verdict_over
 
 pytestmark = pytest.mark.slow
 
@@ -307,7 +307,8 @@ class TestVerdict:
         The page shows the sentence of the verdict: it does not say that no alarm fired.
         """
         fired = alarm_verdict("dead", state="ALARM", fired_at_s=420.0)
-        page = Page(render(make_run(), verdict_over(fired), to=tmp_path / "report.html"))
+        met = objective_verdict("alarm(dead) == ALARM")
+        page = Page(render(make_run(), verdict_over(fired, met), to=tmp_path / "report.html"))
 
         assert (
             "Every alarm stayed quiet (except those with an objective) and every objective was met."
