@@ -6,9 +6,10 @@ the Tasks, and the definition.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import accumulate, islice, takewhile
 from pathlib import Path
 
 import pandas as pd
@@ -72,7 +73,7 @@ class MachineFiles:
         yield f'\n[[arrivals]]\nprocess = "recorded"\ntimes_csv = {toml_string(times)}'
         yield '\n[[flows]]\nname = "photo_shoot"\nphotos = 1\nvideos = 0'
         if any(each.input is not None for each in machine.executions):
-            lines = _within(each.input or UNREADABLE for each in machine.executions)
+            lines = list(islice(_inputs(machine), _kept(machine)))
             yield f"inputs_jsonl = {toml_string(self._side_file('inputs.jsonl', lines))}"
         yield f"\n[behaviour.poll]\ntimeout_s = {AGES}"
         yield f'\n[platform]\npreset = "bare"\n\n[platform.dispatcher]\nstuck_job_timeout_s = {AGES}'
@@ -102,7 +103,7 @@ class MachineFiles:
         lines = list(_limits(station))
         done = _done(machine.tasks, station.states)
         if done["output"].notna().any():
-            outputs = _within(_outputs(done, len(machine.executions)))
+            outputs = list(_outputs(done, _kept(machine)))
             place = list(machine.stations).index(station)
             file = self._side_file(f"outputs.{place}.jsonl", outputs)
             lines.append(f"recorded_jsonl = {toml_string(file)}")
@@ -204,12 +205,18 @@ def _outputs(done: pd.DataFrame, executions: int) -> Iterator[str]:
         yield f"[{', '.join(found.get(number, []))}]"
 
 
-def _within(lines: Iterator[str]) -> list[str]:
-    """Return lines up to the most data that is kept."""
-    kept, size = [], 0
-    for line in lines:
-        size += len(line)
-        if size > MOST_DATA:
-            break
-        kept.append(line)
-    return kept
+def _inputs(machine: ObservedMachine) -> Iterator[str]:
+    return (each.input or UNREADABLE for each in machine.executions)
+
+
+def _kept(machine: ObservedMachine) -> int:
+    """Return of how many executions inputs and results are kept, so that they repeat together."""
+    executions = len(machine.executions)
+    results = (_outputs(_done(machine.tasks, each.states), executions) for each in machine.stations)
+    return max(1, min(_within(lines) for lines in (_inputs(machine), *results)))
+
+
+def _within(lines: Iterable[str]) -> int:
+    """Return the number of lines up to the most data that is kept."""
+    sizes = accumulate(len(line) for line in lines)
+    return sum(1 for _ in takewhile(lambda size: size <= MOST_DATA, sizes))

@@ -170,3 +170,13 @@ class TestRecordedData:
         ]
 
         assert self.written(tmp_path, *scripts)[1] == ["[null]", '[{"n": 1}]']
+
+    def test_inputs_and_results_end_with_the_same_execution(self, tmp_path, monkeypatch):
+        """
+        The results reach the most data that is kept after two executions: the inputs end there, too.
+        """
+        monkeypatch.setattr("harness.lab.calibration.histories.machine_files.MOST_DATA", 30)
+        scripts = [HistoryScript(n).enter(n).leave(n, {"n": "long"}).end(n) for n in range(4)]
+        inputs, outputs, _ = self.written(tmp_path, *scripts)
+
+        assert (len(inputs), len(outputs)) == (2, 2)
