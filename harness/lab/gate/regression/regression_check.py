@@ -16,7 +16,7 @@ from harness.lab.gate.regression.baseline_runs import Baseline
 from harness.lab.gate.regression.block_bootstrap import Values, ratio_interval
 from harness.lab.gate.regression.regression_limit import DEFAULT, RegressionLimit
 from harness.lab.gate.verdict import Outcome, RegressionVerdict
-from harness.lab.results.percentile import percentile
+from harness.lab.results.percentile import percentile_of_sorted
 
 if TYPE_CHECKING:
     from harness.lab.results.run import Run
@@ -54,8 +54,7 @@ def _compared(limit: RegressionLimit, run: "Run", baseline: Baseline, confidence
         return _undecided(limit, baseline, why, samples)
     current, earlier = (_figure(limit, values) for values in (now, before))
     if not (math.isfinite(current) and math.isfinite(earlier) and earlier > 0):
-        why = f"{limit.name} cannot be compared: too many failed or had not ended when the run did."
-        return _undecided(limit, baseline, why, samples)
+        return _undecided(limit, baseline, _without_figure(limit, now, before), samples)
     low, high = ratio_interval(now, before, limit.figure.percent, confidence)
     outcome = Outcome.BREACH if low > limit.ratio else Outcome.PASS
     if low <= limit.ratio < high:
@@ -84,16 +83,38 @@ def _undecided(
 
 
 def _values(limit: RegressionLimit, run: "Run") -> Values:
-    """Return the measured times in the order of their arrivals; unknown ones are infinite."""
-    rows = rows_of(limit.figure, run).at_most
-    values = rows.values[np.argsort(rows.at, kind="stable")].astype(np.float64)
-    return values if limit.figure.percent is not None else values[np.isfinite(values)]
+    """
+    Return the measured times in the order of their arrivals; infinite for what failed or had not ended.
+
+    A failure that comes early must not make the run look faster. Only if the limit is about failures or
+    successes alone, their times are compared as they are.
+    """
+    rows = rows_of(limit.figure, run)
+    endless = rows.open if rows.candidates is not None else rows.open | rows.failed
+    values = np.where(endless, math.inf, rows.values)
+    return values[np.argsort(rows.at, kind="stable")].astype(np.float64)
 
 
 def _figure(limit: RegressionLimit, runs: Sequence[Values]) -> float:
     values = np.concatenate(runs)
     percent = limit.figure.percent
-    return float(values.mean()) if percent is None else percentile(values, percent)
+    # Not `percentile`: its histogram of very many values has no place for infinite ones.
+    return float(values.mean()) if percent is None else percentile_of_sorted(np.sort(values), percent)
+
+
+def _without_figure(limit: RegressionLimit, now: Sequence[Values], before: Sequence[Values]) -> str:
+    """Return why a figure or its ratio does not exist."""
+    lost, lost_before = (int(np.isinf(np.concatenate(runs)).sum()) for runs in (now, before))
+    if limit.figure.percent is None and (lost or lost_before):
+        why = (
+            f"{lost} in this run and {lost_before} in its baseline failed or had not ended, so there is no "
+            "mean; compare a percentile"
+        )
+    elif lost or lost_before:
+        why = "too many failed or had not ended when the run did"
+    else:
+        why = "it is 0 s in the baseline"
+    return f"{limit.name} cannot be compared: {why}."
 
 
 def _sentence(limit: RegressionLimit, ratio: float, low: float, high: float, outcome: Outcome) -> str:

@@ -85,6 +85,69 @@ class TestOutcomes:
         assert found.outcome is Outcome.INCONCLUSIVE
         assert "too many failed" in found.why
 
+    @pytest.mark.parametrize(
+        ("text", "outcome", "seconds"),
+        [
+            ("mean(E2E:processing)=5%", "censored", 50.0),
+            ("mean(E2E:processing)=5%", "failed", 0.5),
+            ("mean(E2E:ready)=5%", "failed", 0.5),
+            ("p95(E2E:processing)=5%", "failed", 0.5),
+            ("p95(POST uploads)=10%", "failed", 0.01),
+        ],
+    )
+    def test_what_failed_or_did_not_end_makes_no_run_faster(self, recorder, text, outcome, seconds):
+        """
+        All hundred took a minute; now only 25 do, in 50 s.
+        """
+        limit = RegressionLimit.parse(text)
+        kind, name = limit.figure.selector.replace(":", " ").split()
+
+        def rows(count: int, lasting: float, result: str = "ok") -> list:
+            return [
+                ready(float(at), lasting + at / 100, result)._replace(type=kind, name=name)
+                for at in range(count)
+            ]
+
+        now = recorder.run(*rows(25, 50.0), *rows(75, seconds, outcome))
+        found = self.one(now, recorder.run(*rows(100, 60.0)), limit=limit)
+
+        assert (found.outcome, found.ratio) == (Outcome.INCONCLUSIVE, None)
+        assert "failed or had not ended" in found.why
+        assert found.samples == (100, 100)
+
+    def test_a_few_failures_leave_a_percentile(self, recorder):
+        """
+        They count as slower than any other; the mean says how many there are.
+        """
+        failed = [ready(float(number), 0.01, "failed") for number in range(4)]
+        run, baseline = recorder.run(*times(96), *failed), recorder.run(*times(seed=2))
+        mean = self.one(run, baseline, limit=RegressionLimit.parse("mean(E2E:ready)=10%"))
+
+        assert self.one(run, baseline).outcome is Outcome.PASS
+        assert mean.why == (
+            "mean(E2E:ready) cannot be compared: 4 in this run and 0 in its baseline failed or had not "
+            "ended, so there is no mean; compare a percentile."
+        )
+
+    def test_a_baseline_of_0_s_has_no_ratio(self, recorder):
+        """
+        The sentence does not blame failures.
+        """
+        nothing = recorder.run(*[ready(float(at), 0.0) for at in range(30)])
+
+        assert "it is 0 s in the baseline" in self.one(recorder.run(*times()), nothing).why
+
+    def test_times_of_failures_alone_are_compared(self, recorder):
+        """
+        The limit is about how soon they fail.
+        """
+        limit = RegressionLimit.parse("mean(E2E:ready failed)=10%")
+        failed, slower = ([ready(float(at), lasting, "failed") for at in range(30)] for lasting in (1.0, 2.0))
+
+        found = self.one(recorder.run(*slower), recorder.run(*failed), limit=limit)
+
+        assert (found.outcome, found.ratio) == (Outcome.BREACH, 2.0)
+
     def test_more_comparisons_have_wider_intervals(self, recorder):
         """
         Together they shall be wrong in one of twenty cases.
