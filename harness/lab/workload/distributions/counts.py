@@ -6,19 +6,30 @@ from functools import cached_property
 from itertools import accumulate
 from typing import Literal, Self
 
-from pydantic import Field, PositiveFloat, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from harness.lab.workload.distributions.base_distribution import BaseDistribution, Probability, require
 
 TAIL = 1e-12
 """Probability that is cut off from a distribution without a largest value."""
 
+LARGEST = 1_000_000
+"""The largest ``min``, ``max`` and number of trials: the table has an entry for each count."""
+
+MOST_DISPERSED = 10_000
+"""The largest mean/dispersion: the table has about 30 times as many entries."""
+
+NEARLY_POISSON = 1e5
+"""Dispersion from which the difference of two logarithms of the gamma function is not accurate."""
+
 
 class _Counts(BaseDistribution):
     """Whole numbers ``min``…``max``, sampled with a table of cumulative probabilities."""
 
-    min: int = Field(0, ge=0, description="Smallest count; the distribution is conditioned on it.")
-    max: int | None = Field(None, ge=0, le=1_000_000, description="Largest count; by default there is none.")
+    min: int = Field(
+        0, ge=0, le=LARGEST, description="Smallest count; the distribution is conditioned on it."
+    )
+    max: int | None = Field(None, ge=0, le=LARGEST, description="Largest count; by default there is none.")
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
@@ -71,10 +82,25 @@ class NegativeBinomial(_CountsOfMean):
     """Counts that vary more than Poisson's: variance = mean + mean²/dispersion, before truncation."""
 
     distribution: Literal["negative_binomial"] = "negative_binomial"
-    dispersion: PositiveFloat = Field(description="The smaller it is, the more the counts vary.")
+    dispersion: float = Field(ge=0.001, description="The smaller it is, the more the counts vary.")
+
+    @field_validator("dispersion")
+    @classmethod
+    def _has_a_short_tail(cls, dispersion: float, info: ValidationInfo) -> float:
+        mean = info.data.get("mean", 0.0)
+        require(
+            mean <= MOST_DISPERSED * dispersion,
+            f"must be at least {mean / MOST_DISPERSED:.6g}, a {MOST_DISPERSED:,}th of the mean",
+        )
+        return dispersion
 
     def _log_mass(self, count: int) -> float:
         k, m = self.dispersion, self.mean
+        if k > NEARLY_POISSON:
+            # Stirling's formula for Γ(count + k)/Γ(k), its large terms cancelled; the next is below 1e-17.
+            powers = (k - 0.5) * math.log1p(count / k) - k * math.log1p(m / k) - count
+            powers += count * math.log(m) + count * math.log1p((count - m) / (k + m))
+            return powers + (1 / (count + k) - 1 / k) / 12 - math.lgamma(count + 1)
         ways = math.lgamma(count + k) - math.lgamma(k) - math.lgamma(count + 1)
         return ways + k * math.log(k / (k + m)) + count * math.log(m / (k + m))
 
@@ -92,7 +118,7 @@ class Binomial(_Counts):
     """The number of successes in *n* independent trials of probability *p*."""
 
     distribution: Literal["binomial"] = "binomial"
-    n: int = Field(ge=0, le=1_000_000, description="Number of trials.")
+    n: int = Field(ge=0, le=LARGEST, description="Number of trials.")
     p: Probability = Field(description="Probability of success of one trial.")
 
     @property

@@ -154,6 +154,29 @@ class TestVariance:
 
         assert np.var(sampled) == pytest.approx(36, rel=1e-3)
 
+    @pytest.mark.parametrize("dispersion", [1e5, 1.1e5, 1e9, 1e14, 1e16, 1e306])
+    def test_negative_binomial_counts_of_a_large_dispersion_are_nearly_poisson(self, dispersion):
+        """
+        The probabilities differ by at most the relative variance that is left.
+        """
+        counts = parsed(
+            {"distribution": "negative_binomial", "mean": 12, "dispersion": dispersion, "max": 40}
+        )
+        poisson = parsed({"distribution": "poisson", "mean": 12, "max": 40})
+
+        assert counts.table == pytest.approx(poisson.table, abs=12 / dispersion + 1e-13)
+
+    def test_the_two_formulas_of_negative_binomial_counts_agree(self):
+        """
+        Below and above a dispersion of 100,000.
+        """
+        below, above = (
+            parsed({"distribution": "negative_binomial", "mean": 900, "dispersion": dispersion})
+            for dispersion in (1e5, math.nextafter(1e5, math.inf))
+        )
+
+        assert below.table == pytest.approx(above.table, abs=1e-10)
+
 
 class TestQuantities:
     @pytest.mark.parametrize(
@@ -241,6 +264,9 @@ class TestRefusals:
             {"distribution": "lognormal", "median": 1, "sigma": 0.01, "min": 1000},
             {"distribution": "binomial", "n": 3, "p": 1.5},
             {"distribution": "binomial", "n": 3, "p": 0.5, "min": 4},
+            {"distribution": "negative_binomial", "mean": 100_000, "dispersion": 2},
+            {"distribution": "negative_binomial", "mean": 1, "dispersion": 1e-306},
+            {"distribution": "poisson", "mean": 3, "min": 10**400},
             {"distribution": "empirical", "values": []},
             {"distribution": "exponential", "scale": math.nan},
             {"distribution": "exponential", "scale": 1, "mean": 1},
