@@ -15,6 +15,7 @@ import pandas as pd
 
 from harness.lab.results.host.host_influence import host_influence
 from harness.lab.results.metric_names import BATCHES_CREATED
+from harness.lab.results.notes import DAMAGED_PARTS
 from harness.lab.results.percentile import percentile
 
 STEP_COLUMNS = ("job_id", "state", "item", "attempt", "started_at", "finished_at", "outcome", "error")
@@ -68,6 +69,13 @@ class Unfinished:
 
 def doubts_of(run: "Run") -> Iterable[str]:
     """Yield the reasons why the figures of a run cannot be trusted."""
+    if not run.header.complete:
+        yield "The run has not ended, or did not end properly: records are missing."
+    damaged = run.header.notes.get(DAMAGED_PARTS, [])
+    if not isinstance(damaged, list):
+        raise ValueError(f"{run.folder}/run.json: {DAMAGED_PARTS} must be a list")
+    if damaged:
+        yield f"The end of {' and '.join(map(str, damaged))} could not be read: records are missing."
     if count := run.header.lost_workers:
         yield f"{'A worker was' if count == 1 else f'{count} workers were'} lost: their arrivals are missing."
     generator = run.header.notes.get("generator")

@@ -6,6 +6,9 @@ REMARKS = "remarks"
 ABORTED = "aborted"
 """Why a live run was ended early: ``objective`` (its text), ``at_s`` (clock seconds) and ``why``."""
 
+DAMAGED_PARTS = "damaged_parts"
+"""Names of the part files of which the end could not be read: the rows since their last flush are missing."""
+
 LOOPS = "returns_to_first_state"
 """Whether an execution of the simulated state machine can enter its first state again."""
 

@@ -21,6 +21,7 @@ from typing import Any, Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from harness.lab.results.notes import DAMAGED_PARTS
 from harness.lab.results.rows import OPTIONAL_TABLES, TABLE_OF, TABLES, Row
 from harness.lab.results.run import Run, RunHeader
 from harness.lab.results.tables.table_writer import TableWriter
@@ -152,7 +153,7 @@ class RunWriter:
         damaged = merge_parts(self.folder)
         notes = {**self.header.notes, **changes.pop("notes", {})}
         if damaged:
-            notes["damaged_parts"] = damaged
+            notes[DAMAGED_PARTS] = damaged
         fields = {**dict(self.header), **changes, "notes": notes, "complete": True}
         self.header = RunHeader.model_validate(fields)
         write_header(self.folder, self.header)

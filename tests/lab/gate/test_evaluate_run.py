@@ -13,7 +13,9 @@ from harness.lab.gate.evaluate_run import evaluate_run
 from harness.lab.gate.objective import Objective
 from harness.lab.gate.outputs import annotations, junit, markdown, write
 from harness.lab.gate.verdict import Outcome
+from harness.lab.results.notes import DAMAGED_PARTS
 from harness.lab.results.rows import MetricRow, RequestRow
+from harness.lab.results.run import Run
 from tests.lab.conftest import (
     DEAD,
     DURATION,
@@ -253,6 +255,27 @@ class TestTrust:
         notes = {"generator": {"findings": ["Schedule lag p99 was 80 ms."]}}
 
         assert "80 ms" in verdict_of(recorder.run(*quiet(), notes=notes)).sentence
+
+    def test_a_run_that_did_not_end_is_inconclusive(self, recorder):
+        """
+        Its process was killed, or it goes on.
+        """
+        run = recorder.run(*quiet())
+        begun = Run(run.folder, run.header.model_copy(update={"complete": False, "duration_s": None}))
+
+        verdict = verdict_of(begun)
+
+        assert verdict.outcome is Outcome.INCONCLUSIVE
+        assert "The run has not ended, or did not end properly: records are missing." in verdict.doubts
+
+    def test_damaged_parts_make_it_inconclusive(self, recorder):
+        """
+        Their last rows are missing.
+        """
+        verdict = verdict_of(recorder.run(*quiet(), notes={DAMAGED_PARTS: ["requests-0000.arrows"]}))
+
+        assert verdict.outcome is Outcome.INCONCLUSIVE
+        assert verdict.reasons == ("The end of requests-0000.arrows could not be read: records are missing.",)
 
 
 class TestFindings:
