@@ -24,7 +24,7 @@ from pydantic import (
 )
 
 from harness.lab.workload.arrivals.arrival_source import ArrivalSource
-from harness.lab.workload.arrivals.arrival_stages import Hold
+from harness.lab.workload.arrivals.arrival_stages import ArrivalStage, Hold
 from harness.lab.workload.calibration import Calibration
 from harness.lab.workload.client_behaviour import ClientBehaviour
 from harness.lab.workload.client_flows import MAX_FILE_BYTES, PROCESSED, Flow
@@ -168,10 +168,16 @@ class Scenario(ScenarioSection):
 
     @property
     def is_steady(self) -> bool:
-        """Whether the load has a steady state: users, or a constant rate; else each run is one whole."""
+        """
+        Whether the load has a steady state: users, or one constant rate over the whole duration.
+
+        If it has none, each run is one whole.
+        """
+        if self.users:
+            return True
         stages = [stage for source in self.arrivals for stage in source.stages]
         recorded = any(source.process == "recorded" for source in self.arrivals)
-        return not recorded and all(isinstance(stage, Hold) for stage in stages) and len(stages) <= 1
+        return not recorded and len(stages) == 1 and self._is_held(stages[0])
 
     @property
     def length_text(self) -> str:
@@ -258,6 +264,10 @@ class Scenario(ScenarioSection):
             if not objective["abort"]:
                 del objective["abort"]
         return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
+
+    def _is_held(self, stage: ArrivalStage) -> bool:
+        """Tell whether a stage holds one rate until the end; a stretched one may be shorter by rounding."""
+        return isinstance(stage, Hold) and stage.for_s >= self.duration_s * (1 - 1e-9)
 
     @property
     def _expected_arrivals(self) -> float:

@@ -247,6 +247,7 @@ rate = 2
                 'duration_s = 60\nmedia = "real"\ntime_scale = 2',
                 'x.toml: media = "real" needs time_scale = 1',
             ),
+            ("[[flows]]", "[[faults]]\nkind = ['a']\n[[flows]]", "x.toml:7: faults[0] has no action"),
             ("duration_s = 60", 'duration_s = "long"', "x.toml:2: duration_s must be a valid number"),
             ("photos = 3", "photos = true", "x.toml:9: flows[0].photos must be a number or a table that"),
             (
@@ -284,6 +285,7 @@ rate = 2
             "closed and open",
             "all warm-up",
             "accelerated real media",
+            "a list for the kind of a fault",
             "text for a number",
             "a boolean for a number",
             "no distribution",
@@ -414,6 +416,44 @@ class TestChanges:
         """
         with pytest.raises(ValueError, match="the arrival rate must be a finite number, at least 0"):
             load_scenario(REPOSITORY / "scenarios/ramp.toml").at_rate(rate)
+
+
+class TestSteadyLoad:
+    @pytest.mark.parametrize(
+        ("change", "is_steady"),
+        [
+            ({}, True),
+            ({"duration_s": 100}, False),
+            ({"duration_s": 30}, True),
+            ({"arrivals": [], "users": 3}, True),
+            ({"arrivals": [{"process": "recorded", "times_s": [1.0]}]}, False),
+            ({"arrivals": [{"stages": [{"ramp_per_s": [1, 2], "for_s": 60}]}]}, False),
+        ],
+        ids=["held", "held too short", "cut off", "users", "recorded", "ramp"],
+    )
+    def test_a_load_is_steady_if_it_does_not_change_until_the_end(self, change, is_steady):
+        """
+        Arrivals that stop before the end are no steady state.
+        """
+        scenario = Scenario.model_validate(tomllib.loads(SMALL) | change)
+
+        assert scenario.is_steady == is_steady
+
+    @pytest.mark.parametrize("duration", [0.1, 7, 33.3, 1e6 / 7])
+    def test_a_stretched_load_stays_steady(self, duration):
+        """
+        Whatever its length is rounded to.
+        """
+        assert Scenario.model_validate(tomllib.loads(SMALL)).lasting(duration).is_steady
+
+    def test_a_recorded_arrival_just_before_the_end(self):
+        """
+        It belongs to the last interval, although its quotient rounds up to the number of intervals.
+        """
+        recorded = {"process": "recorded", "times_s": [math.nextafter(29, 0)]}
+        document = tomllib.loads(SMALL) | {"duration_s": 29, "arrivals": [recorded]}
+
+        assert Scenario.model_validate(document).arrival_rate == pytest.approx(1 / 29)
 
 
 class TestNames:

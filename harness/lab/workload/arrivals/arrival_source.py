@@ -84,7 +84,8 @@ class ArrivalSource(ScenarioSection):
         counts = [0] * INTERVALS
         for at in self.times_s:
             if at < duration:
-                counts[int(at / length)] += 1
+                # The quotient of a time just before the end may round up to the number of intervals.
+                counts[min(int(at / length), INTERVALS - 1)] += 1
         return [LinearPiece(length, count / length, count / length) for count in counts]
 
 

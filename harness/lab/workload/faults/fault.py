@@ -51,10 +51,11 @@ _KINDS = {
 
 def _in_present_words(given: object) -> object:
     """Return a fault of a file or run from before the words of FIS in the present words."""
-    if not isinstance(given, Mapping) or given.get("kind") not in _KINDS:
+    kind = given.get("kind") if isinstance(given, Mapping) else None
+    if not isinstance(given, Mapping) or not isinstance(kind, str) or kind not in _KINDS:
         return given
     fault = dict(given)
-    kind = fault.pop("kind")
+    del fault["kind"]
     fault["action"] = _KINDS[kind]
     if kind == "slow_callback":
         fault["function"] = "callback-dispatch"
