@@ -54,14 +54,23 @@ def _after_abort(
         outcome = Outcome.BREACH if is_confirmed else Outcome.INCONCLUSIVE
         doubt = "" if is_confirmed else "; the evaluation after the run does not confirm it"
         return replace(verdict, outcome=outcome, why=f"{objective.text}: {sentence}{doubt}.")
-    if verdict.outcome is Outcome.BREACH and objective.function in GROWING and _wants_more(objective):
+    is_open = objective.function in GROWING and _can_still_be_met(objective, verdict.value)
+    if verdict.outcome is Outcome.BREACH and is_open:
         why = f"{objective.text}: the run was aborted before it could be met."
         return replace(verdict, outcome=Outcome.INCONCLUSIVE, why=why)
     return verdict
 
 
-def _wants_more(objective: Objective) -> bool:
-    return objective.comparison in (">", ">=", "==", "!=")
+def _can_still_be_met(objective: Objective, value: float | str | None) -> bool:
+    """Return whether more arrivals could meet an objective that its *value* breaks; None is no data yet."""
+    if objective.comparison != "==":
+        return objective.comparison in (">", ">=", "!=")
+    if value is None:
+        return True
+    if objective.window is not None:
+        # The periods after the abort are empty; they break any limit but 0.
+        return not objective.holds(0.0)
+    return float(value) < float(objective.limit)
 
 
 def _noted(run: "Run") -> dict[str, Any] | None:
