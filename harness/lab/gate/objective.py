@@ -23,12 +23,12 @@ does not shorten them. The time of an unfinished request is a lower bound. For a
 READY, so is the time of a failed batch. If a result depends on lower bounds, it is inconclusive.
 """
 
-import math
 import operator
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from harness.lab.alarms.alarm import Place
@@ -45,8 +45,15 @@ COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     "==": operator.eq,
     "!=": operator.ne,
 }
-SECONDS = {"ms": 0.001, "s": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0}
-RATES = {"/s": 1.0, "/min": 1 / 60, "/h": 1 / 3600}
+SECONDS = {
+    "ms": Fraction(1, 1000),
+    "s": Fraction(1),
+    "min": Fraction(60),
+    "m": Fraction(60),
+    "h": Fraction(3600),
+}
+RATES = {"/s": Fraction(1), "/min": Fraction(1, 60), "/h": Fraction(1, 3600)}
+FACTORS = {"": Fraction(1), "%": Fraction(1, 100), **SECONDS, **RATES}
 
 
 class Dimension(StrEnum):
@@ -213,12 +220,15 @@ def _limit(text: str, unit: str, dimension: Dimension, line: str) -> float | str
         raise ValueError(f"{line!r}: a {dimension} needs the unit {wanted}, not {unit or 'none'}")
     if text[0].isalpha():
         raise ValueError(f"{line!r}: {text!r} is not a number")
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError(f"{line!r}: the number {text} is too large")
+    try:
+        # As binary fractions, 35 × 0.01 would be more than 0.35.
+        number = float(Fraction(str(float(text))) * FACTORS[unit])
+    except (ValueError, OverflowError):
+        # A fraction is neither infinite nor larger than the largest float.
+        raise ValueError(f"{line!r}: the number {text} is too large") from None
     if dimension is Dimension.TIME and number < 0:
         raise ValueError(f"{line!r}: a time is not below 0")
-    return number * {"": 1.0, "%": 0.01, **SECONDS, **RATES}[unit]
+    return number
 
 
 def _window(match: re.Match[str], text: str) -> Window | None:

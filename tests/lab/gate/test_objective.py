@@ -42,6 +42,24 @@ def test_reads(line, function, selector, limit):
     assert objective.limit == (limit if isinstance(limit, str) else pytest.approx(limit))
 
 
+@pytest.mark.parametrize(
+    ("limit", "value"),
+    [
+        ("fail_ratio(x) == 35 %", 35 / 100),
+        ("fail_ratio(x) == 0.7 %", 7 / 1000),
+        ("rate(x) == 49 /min", 49 / 60),
+        ("rate(x) == 7 /h", 7 / 3600),
+        ("p95(x) == 35 ms", 0.035),
+        ("p95(x) == 1.1 min", 66.0),
+    ],
+)
+def test_a_limit_is_the_nearest_number_to_its_text(limit, value):
+    """
+    35 of 100 are 35 %, although 35 × 0.01 is more than 0.35.
+    """
+    assert Objective.parse(limit).holds(value)
+
+
 def test_a_metric_that_is_not_a_time_has_no_unit():
     """
     Percentiles of a queue depth are counts, those of a duration are times; rates stay rates.
@@ -84,6 +102,8 @@ def test_a_window_of_periods(points, periods, period):
         ("p95(ready) <= 1 s for 0 of 3 x 60s", "0 of 3"),
         ("p95(ready) <= 1 s for 1 of 3 x 0s", "1 ≤ M ≤ N"),
         ("p95(ready) <= nan s", "is not a number"),
+        ("p95(ready) <= 1e308 h", "the number 1e308 is too large"),
+        ("count(ready) <= 1e999", "the number 1e999 is too large"),
         ("", "Not a valid objective"),
     ],
 )
