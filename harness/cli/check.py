@@ -80,7 +80,11 @@ def check(
 
     with exit_on_invalid_input("check"):
         if vectors is not None:
+            if run is not None or json:
+                raise ValueError("--vectors evaluates cases instead of a run: leave out the run and --json.")
             raise typer.Exit(_vectors(vectors))
+        if template is not None and endpoint is not None:
+            raise ValueError("--template and --endpoint exclude each other: both say which alarms.")
         if run is None:
             raise ValueError("Name a run folder, or a file of cases with --vectors.")
         limits = [*(max_regression or ()), *([DEFAULT] if fail_on_regression else ())]
@@ -107,5 +111,5 @@ def _vectors(path: Path) -> ExitCode:
     count, mismatches = check_vectors(path)
     for one in mismatches:
         sys.stdout.write(f"{one.name}: expected {one.expected}, got {one.actual}\n")
-    sys.stdout.write(f"{count - len({one.name for one in mismatches})} of {count} cases agree\n")
+    sys.stdout.write(f"{count - len({one.case for one in mismatches})} of {count} cases agree\n")
     return ExitCode.BREACHED if mismatches else ExitCode.OK

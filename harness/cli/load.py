@@ -125,8 +125,15 @@ def load(
         exit_with("load", ExitCode.USAGE, "--replay takes the place of a scenario: leave out the others")
     if replay is not None:
         scenario = _replayed(replay)
+    listens = bind != LOOPBACK or expect_workers != 1
     if problem := _usage_problem(
-        scenario, ui=ui, master=master, worker=worker, master_host=master_host, is_changed=is_changed
+        scenario,
+        ui=ui,
+        master=master,
+        listens=listens,
+        worker=worker,
+        master_host=master_host,
+        is_changed=is_changed,
     ):
         exit_with("load", ExitCode.USAGE, problem)
     sys.stderr.write(f"joining the master at {master_host}\n" if worker else f"reading {scenario}\n")
@@ -170,23 +177,36 @@ def _replayed(given: str) -> Path:
 
 
 def _usage_problem(
-    scenario: Path | None, *, ui: bool, master: bool, worker: bool, master_host: str | None, is_changed: bool
+    scenario: Path | None,
+    *,
+    ui: bool,
+    master: bool,
+    listens: bool,
+    worker: bool,
+    master_host: str | None,
+    is_changed: bool,
 ) -> str | None:
     """Return what is wrong with the combination of options; None if it is valid."""
-    if master and worker:
-        return "--master and --worker exclude each other"
-    if worker and master_host is None:
-        return "--worker needs --master-host: the address of the machine that runs with --master"
-    if master and ui:
-        return "--ui cannot be combined with --master: it uses only workers on this machine"
-    if ui and is_changed:
-        return (
-            "--ui plays scenarios unchanged, at the rate that is set on its page: "
-            "leave out --rate, --duration, --seed and --users"
-        )
-    if scenario is None and not worker:
-        return "name a scenario file, e.g. scenarios/smoke.toml"
-    return None
+    problems = (
+        (master and worker, "--master and --worker exclude each other"),
+        (
+            worker and master_host is None,
+            "--worker needs --master-host: the address of the machine that runs with --master",
+        ),
+        (not worker and master_host is not None, "--master-host belongs to --worker"),
+        (listens and not master, "--bind and --expect-workers belong to --master"),
+        (
+            master and ui,
+            "--ui cannot be combined with --master: it uses only workers on this machine",
+        ),
+        (
+            ui and is_changed,
+            "--ui plays scenarios unchanged, at the rate that is set on its page: leave out --rate, "
+            + "--duration, --seed and --users",
+        ),
+        (scenario is None and not worker, "name a scenario file, e.g. scenarios/smoke.toml"),
+    )
+    return next((message for is_wrong, message in problems if is_wrong), None)
 
 
 def _join(host: str, port: int, processes: int, path: Path | None, changes: dict[str, Any]) -> ExitCode:

@@ -95,6 +95,7 @@ class TestVectors:
         steps = [
             {"datapoints": [0, 0, 0], "expected_state": "OK"},
             {"datapoints": [2, 2, 2], "expected_state": "OK"},
+            {"datapoints": [0, 0, 0], "expected_state": "ALARM"},
         ]
         cases = [
             right,
@@ -111,8 +112,25 @@ class TestVectors:
             "wrong: expected OK, got ALARM",
             "wrong: expected 1 to fill, got 0 to fill",
             "story, step 1: expected OK, got ALARM",
+            "story, step 2: expected ALARM, got OK",
             "1 of 3 cases agree",
         ]
+
+    @pytest.mark.parametrize(
+        ("words", "complaint"),
+        [
+            (("--vectors", CASES / "alarm_vectors.json"), "leave out the run and --json"),
+            (("--template", "a.yaml", "--endpoint", "aws"), "--template and --endpoint exclude each other"),
+        ],
+    )
+    def test_options_that_would_be_ignored_are_refused(self, check, words, complaint):
+        """
+        Together with a run, or with each other.
+        """
+        code, out, err = check(ROOT / "fixtures" / "runs" / "slow", *words)
+
+        assert (code, out) == (2, "")
+        assert complaint in err
 
     @pytest.mark.parametrize(
         ("text", "complaint"),

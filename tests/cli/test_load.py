@@ -167,6 +167,22 @@ class TestUsage:
         assert (result.returncode, both.returncode) == (2, 2)
         assert "--master-host" in result.stderr
 
+    @pytest.mark.parametrize(
+        ("words", "complaint"),
+        [
+            (("--master-host", "10.0.0.1"), "--master-host belongs to --worker"),
+            (("--expect-workers", "3"), "--bind and --expect-workers belong to --master"),
+        ],
+    )
+    def test_options_of_several_machines_are_not_ignored_on_one(self, tmp_path, words, complaint):
+        """
+        The load would be that of one machine.
+        """
+        result = harness(scenario(tmp_path), *words)
+
+        assert result.returncode == 2
+        assert complaint in result.stderr
+
     def test_the_web_page_excludes_changes_of_the_scenario(self, tmp_path):
         """
         It would ignore them.

@@ -26,8 +26,15 @@ Case = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Mismatch:
-    """One case whose result differs from the expected one."""
+    """
+    One result that differs from the expected one.
 
+    Attributes:
+        case: Place of its case in the file.
+        name: Of the case, and of its step.
+    """
+
+    case: int
     name: str
     expected: str
     actual: str
@@ -50,7 +57,7 @@ def check_vectors(path: Path) -> tuple[int, list[Mismatch]]:
     for position, case in enumerate(cases):
         name = str(case.get("name", f"case {position}"))
         try:
-            mismatches += _mismatches(name, case)
+            mismatches += _mismatches(position, name, case)
         except KeyError as error:
             raise ValueError(f"{path}: {name} has no {error.args[0]!r}") from None
         except ValueError as error:
@@ -58,23 +65,24 @@ def check_vectors(path: Path) -> tuple[int, list[Mismatch]]:
     return len(cases), mismatches
 
 
-def _mismatches(name: str, case: Case) -> Iterator[Mismatch]:
+def _mismatches(place: int, name: str, case: Case) -> Iterator[Mismatch]:
     """Yield the mismatches of a case; a vector is a sequence of one step."""
     state, rule = AlarmState(str(case["start_state"])), _rule(case)
     if "steps" not in case:
-        yield from _evaluate_step(name, rule, case, state)[1]
+        for expected, actual in _evaluate_step(rule, case, state)[1]:
+            yield Mismatch(place, name, expected, actual)
         return
     steps = case["steps"]
     if not isinstance(steps, list) or not steps or not all(isinstance(step, dict) for step in steps):
         raise ValueError("steps must be a list of datapoints and expected states")
     for position, step in enumerate(steps):
-        state, mismatches = _evaluate_step(f"{name}, step {position}", rule, {**case, **step}, state)
-        yield from mismatches
+        state, found = _evaluate_step(rule, {**case, **step}, state)
+        for expected, actual in found:
+            yield Mismatch(place, f"{name}, step {position}", expected, actual)
 
 
-def _evaluate_step(
-    name: str, rule: Rule, case: Case, before: AlarmState
-) -> tuple[AlarmState, list[Mismatch]]:
+def _evaluate_step(rule: Rule, case: Case, before: AlarmState) -> tuple[AlarmState, list[tuple[str, str]]]:
+    """Return the state after a step, and what was expected and found where they differ."""
     decision = decide(rule, _datapoints(case), before)
     state = before if _too_few(case, rule) else decision.state
     found = [(str(AlarmState(str(case["expected_state"]))), str(state))]
@@ -83,7 +91,7 @@ def _evaluate_step(
     if "transition" in case:
         transition = "None" if state is before else f"{before}->{state}"
         found.append((str(case["transition"]).replace(" ", ""), transition))
-    return state, [Mismatch(name, expected, actual) for expected, actual in found if expected != actual]
+    return state, [(expected, actual) for expected, actual in found if expected != actual]
 
 
 def _rule(case: Case) -> Rule:

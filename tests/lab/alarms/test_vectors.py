@@ -118,10 +118,10 @@ class TestAgreement:
         assert checked(STORY | {"steps": steps}) == (
             1,
             [
-                Mismatch("story, step 0", "ALARM->OK", "None"),
-                Mismatch("story, step 1", "OK", "ALARM"),
-                Mismatch("story, step 1", "1 to fill", "0 to fill"),
-                Mismatch("story, step 1", "None", "OK->ALARM"),
+                Mismatch(0, "story, step 0", "ALARM->OK", "None"),
+                Mismatch(0, "story, step 1", "OK", "ALARM"),
+                Mismatch(0, "story, step 1", "1 to fill", "0 to fill"),
+                Mismatch(0, "story, step 1", "None", "OK->ALARM"),
             ],
         )
 
@@ -131,7 +131,7 @@ class TestAgreement:
         """
         unnamed = {key: value for key, value in IDLE.items() if key != "name"} | {"expected_state": "OK"}
 
-        assert checked(IDLE, unnamed)[1] == [Mismatch("case 1", "OK", "ALARM")]
+        assert checked(IDLE, unnamed)[1] == [Mismatch(1, "case 1", "OK", "ALARM")]
 
 
 class TestBadFiles:
