@@ -437,6 +437,11 @@ class TestRefusals:
                 "1_000_001",
                 "platform.dispatcher.threads must be less than or equal to 1",
             ),
+            (
+                "host.work_processors",
+                "{ zipp = 1.0 }",
+                "platform.host.work_processors.zipp must be one of the steps validate, thumbnails, zip, t",
+            ),
             *[(key, "3_000_000_000", f"platform.{key} must be less than or equal to 1000") for key in COUNTS],
         ],
     )
