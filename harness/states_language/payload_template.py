@@ -29,43 +29,49 @@ class IntrinsicFailure(ValueError):
     """An intrinsic function does not accept its arguments."""
 
 
-def compile_template(template: Any, place: str) -> Reader:
+def compile_template(template: Any, place: str, *, may_draw: bool = True) -> Reader:
     """
     Return a function that fills in a payload template.
 
     A path or function that is not supported is a ValueError; its message begins with *place*, the JSON path
-    of the template, and continues with the path in the template.
+    of the template, and continues with the path in the template. So is a function that needs a random number
+    unless it *may_draw*: outside of a state the context has none.
     """
-    filled = _compile(template, place)
+    filled = _compile(template, place, may_draw)
     return filled if callable(filled) else (lambda _data, _context: filled)
 
 
-def compile_expression(text: str, place: str) -> Reader:
+def compile_expression(text: str, place: str, *, may_draw: bool = True) -> Reader:
     """Return a function that evaluates a path or intrinsic function; errors begin with *place*."""
     try:
-        return _Expression(text.strip(), place).read()
+        return _Expression(text.strip(), place, may_draw).read()
     except ValueError as error:
         raise ValueError(f"{place}: {error}") from None
 
 
-def _compile(value: Any, place: str) -> Any:
+def _compile(value: Any, place: str, may_draw: bool) -> Any:
     """Return a reader if a part must be filled in, else the value unchanged."""
     if isinstance(value, Mapping):
-        return _object(value, place)
+        return _object(value, place, may_draw)
     if isinstance(value, list):
-        parts = [_compile(each, f"{place}[{index}]") for index, each in enumerate(value)]
+        parts = [_compile(each, f"{place}[{index}]", may_draw) for index, each in enumerate(value)]
         if not any(callable(part) for part in parts):
             return value
         return lambda data, context: [part(data, context) if callable(part) else part for part in parts]
     return value
 
 
-def _object(value: Mapping[str, Any], place: str) -> Any:
+def _object(value: Mapping[str, Any], place: str, may_draw: bool) -> Any:
     fixed: dict[str, Any] = {}
     readers: list[tuple[str, Reader]] = []
     for key, each in value.items():
         where = f"{place}.{key}"
-        part = compile_expression(each, where) if key.endswith(".$") else _compile(each, where)
+        if not key.endswith(".$"):
+            part = _compile(each, where, may_draw)
+        elif isinstance(each, str):
+            part = compile_expression(each, where, may_draw=may_draw)
+        else:
+            raise ValueError(f"{where}: must be a JSONPath or an intrinsic function, not {each!r}")
         name = key.removesuffix(".$")
         if callable(part):
             readers.append((name, part))
@@ -97,9 +103,10 @@ class _Literal:
 class _Expression:
     """The parser of the text of a path or an intrinsic function."""
 
-    def __init__(self, text: str, place: str) -> None:
+    def __init__(self, text: str, place: str, may_draw: bool) -> None:
         self.text = text
         self.place = place
+        self.may_draw = may_draw
         self.position = 0
 
     def read(self) -> Reader:
@@ -141,7 +148,7 @@ class _Expression:
                 raise ValueError(f"a comma or a closing bracket is missing in {self.text!r}")
             self._skip()
             arguments.append(self._term(depth + 1))
-        return _caller(name, arguments, use)
+        return _caller(name, arguments, use, self.may_draw)
 
     def _quoted(self) -> Reader:
         match = _QUOTED.match(self.text, self.position)
@@ -165,7 +172,7 @@ class _Expression:
             self.position += 1
 
 
-def _caller(name: str, arguments: Sequence[Reader], use: str) -> Reader:
+def _caller(name: str, arguments: Sequence[Reader], use: str, may_draw: bool) -> Reader:
     """Return a function that calls an intrinsic function; *use* identifies the call in the state machine."""
     function = FUNCTIONS[name]
     if not function.takes(len(arguments)):
@@ -173,6 +180,9 @@ def _caller(name: str, arguments: Sequence[Reader], use: str) -> Reader:
     if name == "Format" and isinstance(arguments[0], _Literal):
         return _formatter(arguments[0], arguments[1:])
     needs_draw = function.draws_after == len(arguments)
+    if needs_draw and not may_draw:
+        seed = "" if name == "UUID" else " without a seed"
+        raise ValueError(f"States.{name}{seed} needs a random number, which only a state has")
 
     def call(data: Any, context: Context) -> Any:
         given = [argument(data, context) for argument in arguments]

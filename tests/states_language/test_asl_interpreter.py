@@ -124,7 +124,7 @@ class TestData:
     )
     def test_only_what_follows_a_wildcard_may_be_missing(self, bench, path, found):
         """
-        Up to the first wildcard or slice a path leads to one place, which must be there; as in Jayway JsonPath.
+        Up to the first wildcard or slice a path leads to one place, which must be there: as in Jayway.
         """
         data = {"o": {"a": 1, "b": {"k": 3}}, "list": [[1, 5], {"k": 2}], "text": "abc", "n": 5}
         state = {"P": {"Type": "Pass", "Parameters": {"value.$": path}, "End": True}}

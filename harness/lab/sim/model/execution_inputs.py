@@ -44,7 +44,7 @@ def _template(place: str, flow: Flow) -> Reader | None:
     if described is None:
         return None
     try:
-        return compile_template(described, place)
+        return compile_template(described, place, may_draw=False)
     except ValueError as error:
         raise InputInvalid(str(error)) from None
 

@@ -237,11 +237,11 @@ class DescribedWorker:
     def __post_init__(self) -> None:
         where = f"platform.behaviours.{self.state}"
         path = self.behaviour.priority
-        self._priority = compile_expression(path, f"{where}.priority") if path else None
+        self._priority = compile_expression(path, f"{where}.priority", may_draw=False) if path else None
         recorded = self.behaviour.recorded
         self._recorded = RecordedOutputs(self.state, recorded) if recorded else None
         self._outputs = [
-            compile_template(output, f"{where}.outputs[{place}]")
+            compile_template(output, f"{where}.outputs[{place}]", may_draw=False)
             for place, output in enumerate(self.behaviour.outputs)
         ]
 

@@ -104,6 +104,11 @@ class TestExecutionInputs:
             ({"a.$": "$.nothing"}, r"flows.0.input: .*nothing"),
             ({"a.$": "$..deep"}, r"flows.0.input.a"),
             ({"a.$": "States.Format('{}')"}, r"flows.0.input"),
+            (
+                {"a": [{"b.$": "States.UUID()"}]},
+                r"flows.0.input.a\[0\].b.\$: States.UUID needs a random number",
+            ),
+            ({"a.$": 5}, r"flows.0.input.a.\$: must be a JSONPath or an intrinsic function, not 5"),
         ],
     )
     def test_an_invalid_path_is_one_sentence(self, tmp_path, given, complaint):
@@ -140,3 +145,25 @@ class TestDescribedOutputs:
 
         assert run.batches["outcome"].tolist() == ["FAILED", "FAILED"]
         assert "platform.behaviours.Pay.outputs[0]" in run.header.notes["remarks"][0]
+
+    @pytest.mark.parametrize(
+        ("described", "complaint"),
+        [
+            ({"outputs": [{"a.$": None}]}, r"outputs\[0\].a.\$: must be a JSONPath"),
+            ({"outputs": [{}, {"a.$": "States.UUID()"}]}, r"outputs\[1\].a.\$: States.UUID needs a random"),
+            (
+                {"priority": "States.MathRandom(1, 9)"},
+                "priority: States.MathRandom without a seed needs a random",
+            ),
+            ({"priority": "urgent"}, "priority: 'urgent' is neither a path nor a function"),
+        ],
+    )
+    def test_what_cannot_be_filled_in_is_one_sentence(self, tmp_path, described, complaint):
+        """
+        A field that is not a path, and a function that needs a random number, are refused before the run.
+        """
+        given = scenario().model_dump() | {"platform": {"behaviours": {"Pack": described}}}
+        given["platform"]["behaviours"]["shop-pay"] = {"outputs": [{"total": 1}]}
+
+        with pytest.raises(MachineInvalid, match=f"platform.behaviours.Pack.{complaint}"):
+            simulate(Scenario.model_validate(given), state_machine=SHOP, out=tmp_path / "run")

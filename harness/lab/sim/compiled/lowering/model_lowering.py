@@ -359,7 +359,7 @@ def _input_template(place: int, flow: client_flows.Flow) -> Any:
         return None
     if _READS_TEXTS.search(repr(described)):
         raise NotLowerable(f"flows.{place}.input uses a function of texts")
-    return compile_template(described, f"flows.{place}.input")
+    return compile_template(described, f"flows.{place}.input", may_draw=False)
 
 
 def _filled(template: Any, given: Mapping[str, Any], flow: int) -> Any:

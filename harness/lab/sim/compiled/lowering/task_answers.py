@@ -195,8 +195,9 @@ class TaskAnswers:
 
     @staticmethod
     def _result(output: Any, where: str, payload: Any) -> Any:
+        filled_in = compile_template(output, where, may_draw=False)
         try:
-            return compile_template(output, where)(payload, dict)
+            return filled_in(payload, dict)
         except (PathNotFound, IntrinsicFailure) as error:
             return StateFailure("States.Runtime", f"{where}: {error}")
 
@@ -382,8 +383,9 @@ def _about_video(place: int) -> dict[str, Any]:
 def _priority(behaviour: TaskBehaviour, where: str, payload: Any) -> float | None:
     if behaviour.priority is None:
         return None
+    read = compile_expression(behaviour.priority, f"{where}.priority", may_draw=False)
     try:
-        value = compile_expression(behaviour.priority, f"{where}.priority")(payload, dict)
+        value = read(payload, dict)
         if type(value) is Unknown:
             raise UnknownRead(f"the priority {value}")
         priority = float(value)
