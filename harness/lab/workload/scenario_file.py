@@ -285,6 +285,7 @@ _COMPLAINTS = {
     "missing": "is missing",
     "string_too_short": "must not be empty",
     "extra_forbidden": "is not a known key",
+    "invalid-json-value": "must be a value that JSON has",
     **dict.fromkeys(("model_type", "model_attributes_type", "mapping_type", "dict_type"), "must be a table"),
     **dict.fromkeys(("tuple_type", "list_type"), "must be a list"),
 }

@@ -4,19 +4,18 @@ The behaviour of a Task whose resource the simulator does not know: its servers,
 Its service time is a service model (``[model.<name>]`` of the scenario), as for all other Tasks.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, PositiveFloat
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from harness.lab.workload.distributions.base_distribution import Probability
-from harness.lab.workload.distributions.quantities import NonNegativeCount, PositiveCount
+from harness.lab.workload.distributions.quantities import LONGEST, NonNegativeCount, PositiveCount
 
 
 class Failing(BaseModel):
     """One kind of failure: with a probability at every attempt, or always at the first few attempts."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     error: str = Field(min_length=1, description="Error name that the state machine can match.")
     rate: Probability = Field(0.0, description="Probability per attempt.")
@@ -39,13 +38,13 @@ class TaskBehaviour(BaseModel):
         heartbeat_s: Time between two heartbeats; None: the resource sends none.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     servers: PositiveCount | None = None
     capacity: PositiveCount | None = None
     priority: str | None = None
-    outputs: Sequence[Any] = ()
-    recorded: Sequence[Sequence[JsonValue]] = ()
+    outputs: tuple[JsonValue, ...] = ()
+    recorded: tuple[tuple[JsonValue, ...], ...] = ()
     recorded_jsonl: str | None = None
-    failures: Sequence[Failing] = ()
-    heartbeat_s: PositiveFloat | None = None
+    failures: tuple[Failing, ...] = ()
+    heartbeat_s: Annotated[float, Field(gt=0, le=LONGEST)] | None = None
