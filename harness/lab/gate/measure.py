@@ -84,8 +84,9 @@ def _alarm(objective: Objective, states: Mapping[str, str], undecided: Mapping[s
         return _verdict(objective, Outcome.BREACH, why)
     if state in (NOT_EVALUATED, NOT_OBSERVED):
         return _verdict(objective, Outcome.INCONCLUSIVE, f"{objective.text}: the alarm was {state}", state)
-    if why := undecided.get(objective.selector):
-        return _verdict(objective, Outcome.INCONCLUSIVE, why.rstrip("."), state)
+    if objective.selector in undecided:
+        why = undecided[objective.selector].rstrip(".")
+        return _verdict(objective, Outcome.INCONCLUSIVE, why, state)
     return _compared(objective, state, 1)
 
 
