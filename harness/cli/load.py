@@ -201,8 +201,7 @@ def _usage_problem(
         ),
         (
             ui and is_changed,
-            "--ui plays scenarios unchanged, at the rate that is set on its page: leave out --rate, "
-            + "--duration, --seed and --users",
+            "--ui plays scenarios unchanged: leave out --rate, --duration, --seed and --users",
         ),
         (scenario is None and not worker, "name a scenario file, e.g. scenarios/smoke.toml"),
     )

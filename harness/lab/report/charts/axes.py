@@ -147,7 +147,7 @@ def _shade(ax: "Axes", shades: Shades, scale: float) -> None:
             ax.axvspan(start / scale, end / scale, low, high, color=colour, zorder=0, label=label)
 
 
-def _played(run: "Run", fault: Mapping[str, Any]) -> Iterator[tuple[float, float]]:
+def _played(run: "Run", fault: Mapping[Any, Any]) -> Iterator[tuple[float, float]]:
     """Yield the time of a fault of a process: to the end of the run if the process did not recover."""
     if math.isnan(fault["started_at"]):
         return
