@@ -187,6 +187,7 @@ class TaskWorkers:
             attempt.fail(THROTTLED, "Rate exceeded")
         elif waits:
             attempt.enforce_deadline()
+            _enforce_heartbeat(attempt, None)
         else:
             attempt.succeed({"Job": {"Status": "SUBMITTED"}})
 
@@ -257,7 +258,7 @@ class DescribedWorker:
         if server.triggered:
             attempt.begun()
         attempt.enforce_deadline()
-        self._enforce_heartbeat(attempt)
+        _enforce_heartbeat(attempt, self.behaviour.heartbeat_s)
         self.env.process(self._visit(server, work, attempt))
 
     def _visit(self, server: PriorityRequest, work: Work, attempt: TaskAttempt) -> ProcessGenerator:
@@ -301,11 +302,6 @@ class DescribedWorker:
             # Attempts without a number are served last.
             return float("inf")
 
-    def _enforce_heartbeat(self, attempt: TaskAttempt) -> None:
-        beats, limit = self.behaviour.heartbeat_s, attempt.heartbeat
-        if limit is not None and (beats is None or nanoseconds(beats) > limit):
-            attempt.fail_in(limit, "States.HeartbeatTimeout", "no heartbeat was received in time")
-
 
 def numbered(attempt: TaskAttempt, purpose: str) -> tuple[tuple[int, int, int], int]:
     """
@@ -325,7 +321,20 @@ def _finish(attempt: TaskAttempt, work: Work) -> None:
         attempt.succeed(work.output())
 
 
+def _enforce_heartbeat(attempt: TaskAttempt, beats: float | None) -> None:
+    """Let an attempt fail whose resource sends no heartbeats, or sends them too seldom."""
+    limit = attempt.heartbeat
+    if limit is not None and (beats is None or nanoseconds(beats) > limit):
+        attempt.fail_in(limit, "States.HeartbeatTimeout", "no heartbeat was received in time")
+
+
 def _refuse_limits(described: str | None, behaviour: TaskBehaviour, reason: str) -> None:
+    """Refuse what Lambda functions and transcoding jobs do not have; *reason* says what limits them."""
+    if behaviour.heartbeat_s is not None:
+        raise ValueError(
+            f"platform.behaviours.{described}.heartbeat_s: Lambda and MediaConvert send no heartbeats; "
+            "activities and Tasks with .waitForTaskToken do"
+        )
     for limit in ("servers", "capacity", "priority"):
         if getattr(behaviour, limit) is not None:
             raise ValueError(f"platform.behaviours.{described}.{limit}: {reason}")

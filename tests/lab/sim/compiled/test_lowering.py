@@ -96,6 +96,16 @@ def test_known_values_decide():
     assert lower(choice("$.attempt", NumericEquals=1)).counts()["events"] == 0
 
 
+def test_a_job_that_should_send_heartbeats_is_refused():
+    """
+    The compiled engine has no heartbeats of transcoding jobs.
+    """
+    job = {"Type": "Task", "Resource": "arn:aws:states:::mediaconvert:createJob.sync", "HeartbeatSeconds": 3}
+
+    with pytest.raises(NotLowerable, match="S0 has HeartbeatSeconds and waits for a transcoding job"):
+        lower(job)
+
+
 def test_a_machine_that_does_not_end_is_refused():
     """
     A counter that grows for ever has more states than can be listed.

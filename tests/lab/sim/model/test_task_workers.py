@@ -187,6 +187,15 @@ class TestFunctions:
         assert steps[steps["state"] == "G"]["error"].tolist() == ["Lambda.TooManyRequestsException"] * 5
         assert steps[steps["state"] == "F"]["outcome"].tolist() == ["SUCCEEDED"]
 
+    def test_a_function_has_no_heartbeats(self, play):
+        """
+        Its invocation ends with its response, whatever HeartbeatSeconds says.
+        """
+        limited = task(FUNCTION + "mine", HeartbeatSeconds=1, End=True)
+        steps = play(machine(Check=limited), model={"Check": {"fixed_s": 5}})
+
+        assert steps[["outcome", "finished_at"]].to_numpy().tolist() == [["SUCCEEDED", 5]]
+
     def test_a_task_token_has_no_function_time_out(self, play):
         """
         No function runs meanwhile: no time-out after fifteen minutes, and the result is not wrapped.
@@ -209,6 +218,10 @@ class TestFunctions:
             ({"model": {"Chekc": {"fixed_s": 1}}}, "model.Chekc belongs to no Task"),
             ({"platform": {"lambda": {"reserved_concurrency": {"zipp": 1}}}}, "zipp is not a function"),
             ({"platform": {"behaviours": {"mine": {"servers": 2}}}}, "a Lambda function has no such limit"),
+            (
+                {"platform": {"behaviours": {"mine": {"heartbeat_s": 2}}}},
+                "Lambda and MediaConvert send no hea",
+            ),
         ],
     )
     def test_settings_without_a_task_are_refused(self, play, fields, complaint):
@@ -219,3 +232,23 @@ class TestFunctions:
 
         with pytest.raises(MachineInvalid, match=complaint):
             play(machine(Check=task(function, End=True)), **fields)
+
+
+class TestTranscoding:
+    def test_a_job_without_heartbeats(self, play):
+        """
+        MediaConvert sends none: a Task that waits for a job fails, one that only creates it does not.
+        """
+        create = "arn:aws:states:::mediaconvert:createJob"
+        caught = [{"ErrorEquals": ["States.HeartbeatTimeout"], "Next": "C"}]
+        steps = play(
+            machine(
+                A=task(create, HeartbeatSeconds=3, Next="B"),
+                B=task(create + ".sync", HeartbeatSeconds=3, Catch=caught, End=True),
+                C={"Type": "Succeed"},
+            ),
+            model={"transcode": {"fixed_s": 20}},
+        ).set_index("state")
+
+        assert steps["outcome"].to_dict() == {"A": "SUCCEEDED", "B": "FAILED", "C": "SUCCEEDED"}
+        assert steps["finished_at"].to_dict() == {"A": 0, "B": 3, "C": 3}

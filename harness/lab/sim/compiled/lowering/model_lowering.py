@@ -110,6 +110,7 @@ class Lowering:
         self.tables = tables = TableBuilder(self.source)
         self._program = compile_machine(machine)
         _refuse_functions(machine)
+        _refuse_heartbeats(self._program)
         self._nodes = dict(_numbered(self._program))
         self.states = {number: node.name for number, node in self._nodes.items()}
         self._without_retries = without_retries(self._program)
@@ -349,6 +350,13 @@ def _refuse_functions(machine: StateMachine) -> None:
             raise NotLowerable(f"{state.name} uses States.{found[1]}")
         if _READS_ATTEMPT.search(text):
             raise NotLowerable(f"{state.name} reads the number of its attempt")
+
+
+def _refuse_heartbeats(program: Program) -> None:
+    """Refuse transcoding jobs that are limited by heartbeats, which they do not send."""
+    for node in program.tasks():
+        if node.heartbeat is not None and ":mediaconvert:createJob.sync" in node.task.resource:
+            raise NotLowerable(f"{node.name} has HeartbeatSeconds and waits for a transcoding job")
 
 
 def _input_template(place: int, flow: client_flows.Flow) -> Any:
