@@ -20,6 +20,21 @@ from harness.lab.workload.faults.struck_requests import StruckRequests
 from harness.lab.workload.upload_batch import UploadFile
 from harness.lab.workload.work_and_faults import TaskWorkModel, step_of
 
+REJECTED = "Rejected"
+"""The error of a function that would fail again in the same way."""
+
+STATUSES = frozenset(
+    {
+        "RUNNING", "SUCCEEDED", "PARTIAL_SUCCESS", "FAILED", "VALIDATION_FAILED", "PROCESSING_FAILED",
+        "TIMED_OUT", "ABORTED",
+    }
+)  # fmt: skip
+"""The statuses of a callback; the service answers 400 to any other."""
+
+
+class _PayloadInvalid(ValueError):
+    """A function cannot read its payload; the message names the field."""
+
 
 class Work(NamedTuple):
     """
@@ -61,25 +76,37 @@ class MediaFunctions:
         seconds, error, cause = self.work.function(function, batch.planned, attempt)
         if error is not None:
             return Work(seconds, dict, error, cause)
+        try:
+            return self._succeeding(function, job, payload, seconds, attempt)
+        except _PayloadInvalid as invalid:
+            return Work(seconds, dict, REJECTED, f"INTERNAL_ERROR: {function}: {invalid}")
+
+    def _succeeding(self, function: str, job: MediaJob, payload: Any, seconds: float, attempt: int) -> Work:
+        """Return the work of an invocation that no fault of the function fails."""
+        batch = job.batch
         match function:
             case "validate":
                 return Work(seconds, lambda: _sorted_out(job))
             case "thumbnails":
-                return Work(seconds, lambda: {"outputs": _outputs(payload), "startedAt": ""})
+                outputs = _outputs(payload)
+                return Work(seconds, lambda: {"outputs": outputs, "startedAt": ""})
             case "zip":
-                key = f"{batch.listing_id}/zip/{batch.id}/{job.id}/full.zip"
-                return Work(seconds, lambda: _bundle(job, key, payload))
+                key, outputs = f"{batch.listing_id}/zip/{batch.id}/{job.id}/full.zip", _outputs(payload)
+                return Work(seconds, lambda: _bundle(job, key, outputs))
             case _:
+                status, cause = _reported(payload)
                 seconds += self.round_trip(batch.arrival, attempt)
-                return self._call_back(job, payload, seconds)
+                return self._call_back(job, status, cause, seconds)
 
-    def _call_back(self, job: MediaJob, payload: Any, seconds: float) -> Work:
+    def _call_back(self, job: MediaJob, status: str, cause: str, seconds: float) -> Work:
         """Return the work of the callback function, whose request a fault may strike."""
         faults = tuple(self.struck.strike(CallbackFault))
         if any(isinstance(fault, LostCallback | TamperedCallback | EmptyCallback) for fault, _ in faults):
             return Work(seconds, dict, "Retryable", "CALLBACK_UNAVAILABLE: injected")
+        if status not in STATUSES:
+            return Work(seconds, dict, REJECTED, f"CALLBACK_REFUSED: the status {status!r} is unknown")
         # A repeated report has no effect, so neither has a duplicate.
-        return Work(seconds, lambda: self._report(job, payload))
+        return Work(seconds, lambda: self._report(job, status, cause))
 
     def transcode(self, job: MediaJob, payload: Any) -> Work:
         """Return the work of one transcoding job."""
@@ -92,11 +119,9 @@ class MediaFunctions:
         details = {"Id": f"{job.id}-{item}-{attempt}", "Status": "COMPLETE"}
         return Work(seconds, lambda: {"Job": details}, video_s=video.seconds if video else 0.0)
 
-    def _report(self, job: MediaJob, payload: Any) -> dict[str, Any]:
+    def _report(self, job: MediaJob, status: str, cause: str) -> dict[str, Any]:
         """Call back, and return the result of the callback function."""
-        given = payload if isinstance(payload, dict) else {}
-        status, error = str(given.get("status", "SUCCEEDED")), given.get("error") or {}
-        self.callback(job, status, str(error.get("Cause", "")))
+        self.callback(job, status, cause)
         return {"status": status, "httpStatus": 200}
 
 
@@ -129,16 +154,41 @@ def _about_video(batch: MediaBatch, job: MediaJob, file: UploadFile) -> dict[str
     }
 
 
+def _reported(payload: Any) -> tuple[str, str]:
+    """Return the status that a callback reports, and the cause of its error."""
+    given = payload if isinstance(payload, dict) else {}
+    error = _checked(given.get("error") or {}, dict, "error must be an object")
+    return str(given.get("status", "SUCCEEDED")), str(error.get("Cause", ""))
+
+
 def _outputs(payload: Any) -> list[dict[str, Any]]:
-    validation = payload.get("validation", {}) if isinstance(payload, dict) else {}
-    assets = [*validation.get("images", ()), *validation.get("documents", ())]
-    return [{"rawKey": asset["key"], "processedKey": f"{asset['key']}.large"} for asset in assets]
+    """Return the outputs for the images and documents in a payload."""
+    given = payload if isinstance(payload, dict) else {}
+    validation = _checked(given.get("validation", {}), dict, "validation must be an object")
+    outputs = []
+    for kind in ("images", "documents"):
+        where = f"validation.{kind}"
+        files = _checked(validation.get(kind, []), list, f"{where} must be an array")
+        outputs += [_output(file, f"{where}[{place}]") for place, file in enumerate(files)]
+    return outputs
 
 
-def _bundle(job: MediaJob, key: str, payload: Any) -> dict[str, Any]:
+def _output(file: Any, where: str) -> dict[str, Any]:
+    if "key" not in _checked(file, dict, f"{where} must be an object"):
+        raise _PayloadInvalid(f"{where}.key is missing")
+    return {"rawKey": file["key"], "processedKey": f"{file['key']}.large"}
+
+
+def _checked(value: Any, kind: type, complaint: str) -> Any:
+    if not isinstance(value, kind):
+        raise _PayloadInvalid(complaint)
+    return value
+
+
+def _bundle(job: MediaJob, key: str, outputs: list[dict[str, Any]]) -> dict[str, Any]:
     """Make the ZIP: from here on the work of the job is done."""
     job.is_bundled = True
-    return {"key": key, "bytes": 22, "assets": len(job.batch.files), "outputs": _outputs(payload)}
+    return {"key": key, "bytes": 22, "assets": len(job.batch.files), "outputs": outputs}
 
 
 def _input_of(payload: Any) -> str:

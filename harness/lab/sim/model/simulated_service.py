@@ -115,7 +115,9 @@ class SimulatedService:
         return self._create_job(batch)
 
     def callback(self, job: MediaJob, status: str, cause: str) -> None:
-        """Accept the pipeline's report on the end of a job; a repeated report has no effect."""
+        """Accept the pipeline's report on a job; a repeated report has no effect."""
+        if status == "RUNNING":
+            return  # The dispatcher has marked job and batch when it started the execution.
         if status == "SUCCEEDED":
             self._settle(job, None)
         elif found := _CODE.match(cause.strip()):

@@ -24,13 +24,14 @@ from harness.states_language.execution import Execution, Position, Status
 from harness.states_language.host import Callback, Deadline, Host, TaskAttempt, nanoseconds
 from harness.states_language.program import AnyNode, CompiledTask, Program
 
-DEFINITION_ERRORS = {
+_DEFINITION_ERRORS = {
     "States.IntrinsicFailure",
     "States.NoChoiceMatched",
     "States.ParameterPathFailure",
     "States.ResultPathMatchFailure",
     "States.Runtime",
 }
+_REFUSED_PAYLOADS = ("INTERNAL_ERROR: ", "CALLBACK_REFUSED: ")
 """Errors of the state machine itself, not of the work of its Tasks."""
 
 END_METRICS = (
@@ -223,7 +224,7 @@ class SimulatedStepFunctions(Host):
         self._running[execution.subject.id].end.succeed()
 
     def _count_error(self, state: str, error: str | None, cause: str) -> None:
-        if error in DEFINITION_ERRORS:
+        if error is not None and is_of_definition(error, cause):
             self._definition_errors[state, error] += 1
             self._causes.setdefault((state, error), cause)
 
@@ -235,6 +236,11 @@ def _interrupt(execution: Process) -> None:
     """Interrupt an execution at its time limit, unless it has ended."""
     if execution.is_alive:
         execution.interrupt("time limit")
+
+
+def is_of_definition(error: str, cause: str) -> bool:
+    """Return whether the state machine causes a failure: by itself, or by a payload that is refused."""
+    return error in _DEFINITION_ERRORS or (error == "Rejected" and cause.startswith(_REFUSED_PAYLOADS))
 
 
 def event_of(attempt: TaskAttempt) -> Any:

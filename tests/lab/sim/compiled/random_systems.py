@@ -130,7 +130,7 @@ class _RandomMachine:
         if resource == LAMBDA:
             function = r.choice(["listing-media-validate", "listing-media-callback-dispatch", "other"])
             payload = {
-                "status": r.choice(["SUCCEEDED", "SUCCEEDED", "FAILED", "ODD"]),
+                "status": r.choice(["SUCCEEDED", "TIMED_OUT", "FAILED", "RUNNING"]),
                 "error": {"Cause": r.choice(["SOME_CODE: why", "why"])},
             }
             state["Parameters"] = {"FunctionName": function, "Payload": payload}

@@ -89,6 +89,39 @@ def test_values_that_are_only_passed_on_are_no_obstacle():
     assert lower(task).counts()["events"] == 0
 
 
+def invoke(function, **payload):
+    given = {"FunctionName": f"listing-media-{function}", "Payload": payload}
+    fields = {"Resource": "arn:aws:states:::lambda:invoke", "Parameters": given, "ResultPath": None}
+    return {"Type": "Task", **fields}
+
+
+@pytest.mark.parametrize(
+    ("task", "reason"),
+    [
+        (invoke("callback-dispatch", status="ODD"), "S0 sends a callback that the service refuses"),
+        (
+            invoke("callback-dispatch", status="FAILED", error="E"),
+            "S0 sends a callback that the service refuses",
+        ),
+        (invoke("zip", validation={"images": [{"x": 1}]}), "a payload that is not the pipeline's"),
+        (invoke("zip", validation={"images.$": "$.batchId"}), "a payload that is not the pipeline's"),
+    ],
+)
+def test_a_payload_that_our_functions_reject_is_refused(task, reason):
+    """
+    SimPy plays the failure, with its remark.
+    """
+    with pytest.raises(NotLowerable, match=reason):
+        lower(task)
+
+
+def test_a_running_callback_is_played():
+    """
+    It has no effect on the job.
+    """
+    assert lower(invoke("callback-dispatch", status="RUNNING")).counts()["events"] == 0
+
+
 def test_known_values_decide():
     """
     A choice on a value of the input that is the same for all executions is made ahead.

@@ -23,8 +23,8 @@ def machine(**states):
 
 
 @pytest.fixture
-def play(tmp_path):
-    """Return a function that plays a machine and returns its steps, times since the first one [s]."""
+def play_run(tmp_path):
+    """Return a function that plays a machine."""
 
     def played(definition: Any, batches: int = 1, **fields: Any) -> Any:
         scenario = Scenario.model_validate(
@@ -37,7 +37,17 @@ def play(tmp_path):
                 **fields,
             }
         )
-        run = simulate(scenario, state_machine=definition, platform="bare", out=tmp_path / "run")
+        return simulate(scenario, state_machine=definition, platform="bare", out=tmp_path / "run")
+
+    return played
+
+
+@pytest.fixture
+def play(play_run):
+    """Return a function that plays a machine and returns its steps, times since the first one [s]."""
+
+    def played(*arguments: Any, **fields: Any) -> Any:
+        run = play_run(*arguments, **fields)
         times = ["ready_at", "started_at", "finished_at"]
         return run.steps.assign(**(run.steps[times] - run.steps["ready_at"].min()).round(6))
 
@@ -252,3 +262,60 @@ class TestTranscoding:
 
         assert steps["outcome"].to_dict() == {"A": "SUCCEEDED", "B": "FAILED", "C": "SUCCEEDED"}
         assert steps["finished_at"].to_dict() == {"A": 0, "B": 3, "C": 3}
+
+
+def pipeline(function, payload, **fields):
+    """Return a Task that invokes a function of the pipeline."""
+    given = {"FunctionName": f"listing-media-{function}", "Payload": payload}
+    return task("arn:aws:states:::lambda:invoke", Parameters=given, ResultPath=None, **fields)
+
+
+class TestOurFunctions:
+    @pytest.mark.parametrize(
+        ("function", "payload", "cause"),
+        [
+            ("thumbnails", {"validation": 5}, "INTERNAL_ERROR: thumbnails: validation must be an object"),
+            (
+                "thumbnails",
+                {"validation": {"images": [{"x": 1}]}},
+                "INTERNAL_ERROR: thumbnails: validation.images[0].key is missing",
+            ),
+            (
+                "zip",
+                {"validation": {"documents": ["x"]}},
+                "INTERNAL_ERROR: zip: validation.documents[0] must be an object",
+            ),
+            (
+                "zip",
+                {"validation": {"images": None}},
+                "INTERNAL_ERROR: zip: validation.images must be an array",
+            ),
+            (
+                "callback-dispatch",
+                {"status": "FAILED", "error": "E"},
+                "INTERNAL_ERROR: callback-dispatch: error must be an object",
+            ),
+            ("callback-dispatch", {"status": "ODD"}, "CALLBACK_REFUSED: the status 'ODD' is unknown"),
+        ],
+    )
+    def test_a_payload_that_is_not_the_pipelines_is_rejected(self, play_run, function, payload, cause):
+        """
+        The attempt fails as that of the real handler does, and a remark names the field.
+        """
+        run = play_run(machine(A=pipeline(function, payload, End=True)))
+
+        assert run.steps["error"].tolist() == ["Rejected"]
+        assert run.header.notes["remarks"] == [f"A: Rejected 1 times: {cause}"]
+
+    def test_a_running_callback_ends_nothing(self, play_run):
+        """
+        The batch is READY when the second callback reports the success.
+        """
+        first = pipeline("callback-dispatch", {"status": "RUNNING"}, Next="W")
+        last = pipeline("callback-dispatch", {"status": "SUCCEEDED"}, End=True)
+        run = play_run(machine(R=first, W={"Type": "Wait", "Seconds": 50, "Next": "S"}, S=last))
+
+        (batch,) = run.batches.itertuples()
+        assert batch.outcome == "READY"
+        assert run.steps["outcome"].tolist() == ["SUCCEEDED"] * 3
+        assert batch.finished_at - batch.started_at >= 50

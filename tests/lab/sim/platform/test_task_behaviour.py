@@ -15,7 +15,10 @@ from harness.lab.sim.platform.platform_settings import Platform, PlatformInvalid
     [
         ({"heartbeat_s": math.inf}, r"heartbeat_s must be a finite number, not inf"),
         ({"heartbeat_s": 1e300}, r"heartbeat_s must be less than or equal to 315360000, not 1e\+300"),
-        ({"outputs": [{"at": [date(2026, 1, 5)]}]}, r"outputs\[0\].at\[0\] must be a value that JSON has, not"),
+        (
+            {"outputs": [{"at": [date(2026, 1, 5)]}]},
+            r"outputs\[0\].at\[0\] must be a value that JSON has, not",
+        ),
         ({"outputs": [math.nan]}, r"outputs\[0\] must be a finite number, not nan"),
         ({"outputs": "abc"}, "outputs must be a list, not 'abc'"),
         ({"outputs": {"a": 1}}, "outputs must be a list, not {'a': 1}"),

@@ -23,6 +23,7 @@ from harness.lab.sim.compiled.kernel.draws.keyed_draws import (
 from harness.lab.sim.compiled.kernel.layout import NONE
 from harness.lab.sim.compiled.lowering.unknown_value import BEGIN
 from harness.lab.sim.compiled.not_lowerable import NotLowerable
+from harness.lab.sim.model.step_functions import is_of_definition
 from harness.lab.sim.platform.latency_draws import RandomSource
 from harness.lab.workload.distributions.constant import Constant
 from harness.lab.workload.distributions.continuous import (
@@ -36,14 +37,6 @@ from harness.lab.workload.distributions.continuous import (
 from harness.lab.workload.distributions.counts import Binomial, NegativeBinomial, Poisson
 from harness.lab.workload.distributions.distribution import Distribution
 from harness.states_language.host import nanoseconds
-
-DEFINITION_ERRORS = {
-    "States.IntrinsicFailure",
-    "States.NoChoiceMatched",
-    "States.ParameterPathFailure",
-    "States.ResultPathMatchFailure",
-    "States.Runtime",
-}
 
 _CODE = re.compile(r"([A-Z][A-Z0-9_]{2,49})(:|$)")
 
@@ -115,7 +108,7 @@ class TableBuilder:
                 "failures",
                 error=self.error(error),
                 code=NONE if code is None else self.error(code),
-                runtime=error in DEFINITION_ERRORS,
+                runtime=is_of_definition(error, cause),
             )
             self.causes.append(cause)
         return self._failures[error, cause]

@@ -34,6 +34,7 @@ from harness.lab.sim.compiled.lowering.state_play import StateFailure
 from harness.lab.sim.compiled.lowering.table_builder import Block, TableBuilder, code_of
 from harness.lab.sim.compiled.lowering.unknown_value import BEGIN, END, Unknown, UnknownRead, guarded
 from harness.lab.sim.compiled.not_lowerable import NotLowerable
+from harness.lab.sim.model.media_functions import STATUSES
 from harness.lab.sim.model.step_functions import event_of, result_of
 from harness.lab.sim.platform.function_pool import PREFIX
 from harness.lab.sim.platform.platform_settings import Platform
@@ -67,6 +68,7 @@ CAPACITY = StateFailure("Capacity.Exceeded", "the capacity of the resource is ex
 DECODE = StateFailure("Rejected", f"DECODE_FAILED: {Unknown.named('file')}: injected corrupt file")
 CREATE_THROTTLED = StateFailure("MediaConvert.TooManyRequestsException", "Rate exceeded")
 TRANSCODING = StateFailure("States.TaskFailed", "the transcoding job ended with ERROR")
+_UNKNOWN_FILES = {Unknown.named(f"the {kind}").text for kind in ("images", "documents", "assets")}
 DESCRIBED_CAUSE = "as the scenario describes it"
 
 
@@ -144,6 +146,8 @@ class TaskAnswers:
                 status, error = str(given.get("status", "SUCCEEDED")), given.get("error") or {}
                 if BEGIN in status:
                     raise UnknownRead("the status that the callback reports")
+                if status not in STATUSES or type(error) not in (dict, Unknown):
+                    raise NotLowerable(f"{attempt.node.name} sends a callback that the service refuses")
                 effect = self._report(status, str(error.get("Cause", "")))
                 result = {"status": status, "httpStatus": 200}
         failures = [*self._failures(row), THROTTLED, row["killed_by"], TIMED_OUT]
@@ -152,6 +156,8 @@ class TaskAnswers:
         )
 
     def _report(self, status: str, cause: str) -> int:
+        if status == "RUNNING":
+            return NO_EFFECT
         code = NONE
         if status != "SUCCEEDED":
             found = code_of(cause)
@@ -346,10 +352,16 @@ def _outputs(payload: Any) -> Unknown:
     if type(payload) is dict:
         validation = payload.get("validation", {})
         if type(validation) is dict and all(
-            type(validation.get(kind, [])) in (Unknown, list) for kind in ("images", "documents")
+            _are_files(validation.get(kind, [])) for kind in ("images", "documents")
         ):
             return Unknown.named("outputs of the images and documents")
     raise NotLowerable("a function of the pipeline gets a payload that is not the pipeline's")
+
+
+def _are_files(value: Any) -> bool:
+    if type(value) is Unknown:
+        return value.text in _UNKNOWN_FILES
+    return type(value) is list and all(type(each) is dict and "key" in each for each in value)
 
 
 def _video_of(payload: Any) -> int:
