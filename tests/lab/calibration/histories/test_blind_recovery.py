@@ -28,8 +28,9 @@ def covered(machine: ObservedMachine) -> dict[str, float]:
     found = {"arrival rate": low <= PLANTED.arrival_rate <= high}
     (busy,) = parse.failures
     found["failure rate"] = busy.interval[0] <= PLANTED.failure_rate <= busy.interval[1]
-    assert parse.cold is not None
-    found["cold-start rate"] = parse.cold.interval[0] <= PLANTED.cold_rate <= parse.cold.interval[1]
+    # Seldom no invocation is cold enough to be told apart.
+    cold = (0.0, 0.0) if parse.cold is None else parse.cold.interval
+    found["cold-start rate"] = cold[0] <= PLANTED.cold_rate <= cold[1]
     for name, station, laws in (
         ("parse", parse, (("median", PLANTED.warm[0]), ("sigma", PLANTED.warm[1]))),
         ("store", store, (("median", PLANTED.store[0]), ("sigma", PLANTED.store[1]))),
@@ -93,11 +94,9 @@ class TestBlindRecovery:
     @pytest.mark.timeout(3600)
     def test_intervals_cover(self):
         """
-        400 machines: 95 % intervals cover in 92 to 98 of 100, one in 90; servers are never missed.
+        800 machines: 95 % intervals cover in 92 to 98 of 100; servers are never missed.
         """
-        parameters, counts = share_covered(400)
+        parameters, counts = share_covered(800)
 
-        narrow = [name for name, share in parameters.items() if not 0.92 <= share <= 0.98]
-        assert set(narrow) <= {"store.sigma"}, parameters
-        assert parameters["store.sigma"] >= 0.9, parameters
+        assert all(0.92 <= share <= 0.98 for share in parameters.values()), parameters
         assert all(share >= 0.98 for share in counts.values()), counts
