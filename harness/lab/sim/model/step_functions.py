@@ -31,8 +31,10 @@ _DEFINITION_ERRORS = {
     "States.ResultPathMatchFailure",
     "States.Runtime",
 }
-_REFUSED_PAYLOADS = ("INTERNAL_ERROR: ", "CALLBACK_REFUSED: ")
 """Errors of the state machine itself, not of the work of its Tasks."""
+
+_REFUSED_PAYLOADS = ("INTERNAL_ERROR: ", "CALLBACK_REFUSED: ")
+"""What the causes of functions begin with whose payload is not one of theirs."""
 
 END_METRICS = (
     ("AWS/States/ExecutionsSucceeded", Status.SUCCEEDED),
