@@ -210,7 +210,8 @@ def end_to_end_curve(run: Run) -> pd.DataFrame:
     times = run.model_seconds(rows["finished_at"] - rows["intended_at"]).to_numpy(dtype=float)
     curve = _curve({"ready_s": np.where(rows["outcome"] == "ok", times, np.inf)})
     is_ready = np.isfinite(curve["ready_s"].to_numpy(dtype=float))
-    return curve.loc[is_ready].reset_index(drop=True)
+    ready: pd.DataFrame = curve.loc[is_ready].reset_index(drop=True)
+    return ready
 
 
 def ready_arrivals(run: Run) -> tuple[int, int]:
