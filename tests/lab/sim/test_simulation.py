@@ -419,6 +419,8 @@ class TestRefusals:
         [
             ("mediaconvert.slots", "-3", "platform.mediaconvert.slots must be greater than 0, not -3"),
             ("mediaconvert.slots", "many", "platform.mediaconvert.slots"),
+            ("mediaconvert.slots", "true", "platform.mediaconvert.slots must be a valid number, not True"),
+            ("api.threads", "'8'", "platform.api.threads must be a valid number, not '8'"),
             ("mediaconvert.slot", "3", "platform.mediaconvert.slot is not a parameter"),
             ("lambda.keep_alive_s", "nan", "platform.lambda.keep_alive_s"),
             ("stepfunctions.start_per_s", "1e-300", "platform.stepfunctions.start_per_s must be greater"),

@@ -44,6 +44,7 @@ def scenario_file(tmp_path):
 
 
 LAMBDA_DELAY = "aws:lambda:invocation-add-delay"
+KILL = "harness:process:kill"
 
 
 def complaints(path, **options):
@@ -307,6 +308,40 @@ rate = 2
         (problem,) = complaints(scenario_file(SMALL.replace(old, new)))
 
         assert problem.startswith(complaint)
+
+    @pytest.mark.parametrize(
+        ("old", "new", "key"),
+        [
+            ("duration_s = 60", "duration_s = true", "duration_s"),
+            ("duration_s = 60", 'duration_s = "10"', "duration_s"),
+            ("duration_s = 60", "duration_s = 60\nseed = true", "seed"),
+            ("photos = 3", 'photos = 3\nweight = "2"', "flows[0].weight"),
+            ("photos = 3", 'photos = { distribution = "poisson", mean = "3" }', "flows[0].photos.mean"),
+            ("hold_per_s = 2", "steps_per_s = [1, true]", "arrivals[0].stages[0].steps_per_s[1]"),
+            ("[[flows]]", "[behaviour.retry]\non = ['503']\n[[flows]]", "behaviour.retry.on[0]"),
+            (
+                "[[flows]]",
+                f"[[faults]]\naction = '{KILL}'\ntarget = 'api'\nat = true\n[[flows]]",
+                "faults[0].at",
+            ),
+        ],
+    )
+    def test_booleans_and_texts_are_no_numbers(self, scenario_file, old, new, key):
+        """
+        Not even those that look like one, for which pydantic takes them.
+        """
+        (problem,) = complaints(scenario_file(SMALL.replace(old, new)))
+
+        assert problem.endswith(f": {key} must be a valid number")
+
+    def test_whole_numbers_may_be_written_with_a_point(self, scenario_file):
+        """
+        And the other way round.
+        """
+        text = SMALL.replace("duration_s = 60", "duration_s = 60\nseed = 2.0\nmax_in_flight = 1e3")
+        scenario = load_scenario(scenario_file(text))
+
+        assert (scenario.seed, scenario.max_in_flight, scenario.duration_s) == (2, 1000, 60.0)
 
     def test_an_override_of_a_missing_element_is_refused(self, scenario_file):
         """

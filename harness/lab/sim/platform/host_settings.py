@@ -8,9 +8,10 @@ times.
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
 from harness.lab.workload.distributions.quantities import LONGEST, NonNegativeCount
+from harness.lab.workload.scenario_section import ScenarioSection
 
 Seconds = Annotated[float, Field(ge=0, le=LONGEST)]
 Processors = Annotated[float, Field(ge=0, le=1024)]
@@ -33,7 +34,7 @@ def _works(step: str) -> str:
     return step
 
 
-class HostSettings(BaseModel):
+class HostSettings(ScenarioSection):
     """
     The processors that all parts of a local stack share; AWS has no such machine.
 
@@ -41,8 +42,6 @@ class HostSettings(BaseModel):
     part of it that takes longer when they are not. What a process does after the operation (processor time
     beyond the latency) delays only others.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     processors: NonNegativeCount = Field(
         0, description="Processors that all parts share; 0: no operation delays another one."

@@ -22,7 +22,7 @@ from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 
 from harness.lab.sim.platform.host_settings import HostSettings, local_host
 from harness.lab.sim.platform.real_capacity import RealCapacity
@@ -39,6 +39,7 @@ from harness.lab.workload.distributions.quantities import (
     PositiveCount,
 )
 from harness.lab.workload.scenario_file import invalid_values, merged, value_of
+from harness.lab.workload.scenario_section import ScenarioSection
 
 Preset = Literal["aws", "local", "bare", "simfaas"]
 
@@ -55,8 +56,8 @@ class PlatformInvalid(ValueError):
     """A parameter of the platform does not exist or has an invalid value; the message names it."""
 
 
-class _PlatformSection(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True)
+class _PlatformSection(ScenarioSection):
+    model_config = ConfigDict(populate_by_name=True)
 
 
 class StepFunctionsSettings(_PlatformSection):
