@@ -320,8 +320,8 @@ def test_latency_counts_from_the_intended_start(fake_service, tmp_path):
     latencies = queries.finished_at - queries.started_at
 
     assert len(queries) == len(set(queries.arrival))
-    assert response_times.quantile(0.95) > 0.25
-    assert response_times.quantile(0.99) > 0.33
+    assert response_times.quantile(0.95) > 0.2
+    assert response_times.quantile(0.99) > 0.3
     assert latencies.quantile(0.95) < 0.25
 
 
