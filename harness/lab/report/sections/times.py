@@ -19,7 +19,7 @@ end_to_end = chart_section(
     "end-to-end",
     "From arrival to READY",
     "The time a photographer waits: from the intended arrival, uploads included, until the batch is READY. "
-    "An unfinished batch counts with its time until the run ended.",
+    "The curve ends before the arrivals that did not become READY.",
     time_charts.end_to_end_curve,
 )
 
