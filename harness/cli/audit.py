@@ -40,9 +40,7 @@ def audit(
     from harness.lab.results.table_audit import audit_tables
 
     with exit_on_invalid_input("audit"):
-        tables = Run.load(run)
-        tables.read_all()
-        write_audit(run, TABLES, audit_tables(tables))
+        write_audit(run, TABLES, audit_tables(Run.load(run).in_memory()))
         audits = read_audits(run)
         if json:
             content = AuditFile(audits=audits).model_dump(mode="json")

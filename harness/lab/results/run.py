@@ -231,15 +231,14 @@ class Run:
         frame: pd.DataFrame = self.arrow(name).cast(TABLES[name]).to_pandas()
         return frame
 
-    def read_all(self) -> None:
+    def in_memory(self) -> Self:
         """
-        Read every table, also those that an evaluation may not need.
+        Return the run with all tables read, also those that an evaluation may not need.
 
         Raises:
             RunUnreadable: A table is missing, damaged, or has other columns.
         """
-        for name in TABLES:
-            self.arrow(name)
+        return type(self)(self.folder, self.header, {name: self.arrow(name) for name in TABLES})
 
     def arrow(self, name: str, columns: Sequence[str] | None = None) -> "pa.Table":
         """
