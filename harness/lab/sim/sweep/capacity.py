@@ -211,22 +211,18 @@ def candidates_between(low: Number, high: Number, step: Number | None = None) ->
     """Return the values from *low* to *high*, both included, without errors of rounding."""
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
         raise ValueError(f"a range goes from a smaller to a larger number, not from {low} to {high}")
-    whole = isinstance(low, int) and isinstance(high, int) and isinstance(1 if step is None else step, int)
-    width = (
-        Decimal(str(step))
-        if step is not None
-        else Decimal(1)
-        if whole
-        else (Decimal(str(high)) - Decimal(str(low))) / 50
-    )
+    whole = all(isinstance(each, int) for each in (low, high, step) if each is not None)
+    first, last = Decimal(str(low)), Decimal(str(high))
+    by_default = Decimal(1) if whole else (last - first) / 50
+    width = by_default if step is None else Decimal(str(step))
     if width <= 0:
         raise ValueError(f"a step must be positive, not {step}")
-    count = int((Decimal(str(high)) - Decimal(str(low))) / width) + 1
+    count = int((last - first) / width) + 1
     if count > CANDIDATES_MAX:
         raise ValueError(f"{count} candidates are too many: use a larger step")
-    values = [Decimal(str(low)) + index * width for index in range(count)]
-    if values[-1] < Decimal(str(high)):
-        values.append(Decimal(str(high)))
+    values = [first + index * width for index in range(count)]
+    if values[-1] < last:
+        values.append(last)
     return tuple(int(value) if whole else float(value) for value in values)
 
 
