@@ -100,7 +100,7 @@ def test_the_command_is_kept_without_passwords_and_queries():
 )
 def test_the_tightest_limit_is_clock_time(expressions, limit):
     """
-    At time scale 20 a batch has a twentieth of the time, a request all of it; a lower limit is none.
+    The time scale shortens the limits of batches, not those of requests; only upper limits count.
     """
     scenario = Scenario.model_validate(
         {

@@ -141,14 +141,14 @@ class TestCriterion:
 
         assert Criterion.parse("fail_ratio(E2E:ready) <= 1 %").check(replications, 0.95) == result
 
-    @pytest.mark.parametrize(("failed", "result"), [(0, "inconclusive"), (1, "inconclusive")])
-    def test_a_failure_proves_no_more_than_none(self, failed, result):
+    @pytest.mark.parametrize("failed", [0, 1])
+    def test_a_failure_proves_no_more_than_none(self, failed):
         """
         Of 500 batches up to one failed: at 99.7 % the exact bound is 1.15 % or more.
         """
         replications = [summary(number, 10, batches=50, failed=number < failed) for number in range(10)]
 
-        assert Criterion.parse("fail_ratio(E2E:ready) <= 1 %").check(replications, 0.9969) == result
+        assert Criterion.parse("fail_ratio(E2E:ready) <= 1 %").check(replications, 0.9969) == "inconclusive"
 
     @pytest.mark.parametrize(
         "text", ["p95(POST uploads) <= 1 s", "p95(E2E:ready) >= 1 s", "max(ready) < 1 s"]
