@@ -215,6 +215,8 @@ def _show_search(first: str, second: str, search: "FrontierSearch") -> None:
 
 
 def _document(found: "ChartedCapacity") -> dict[str, Any]:
+    from harness.lab.results.json_value import json_value
+
     rows = found.to_frame().to_dict(orient="records")
     bill = found.bill
     return {
@@ -226,11 +228,13 @@ def _document(found: "ChartedCapacity") -> dict[str, Any]:
         "reason": found.reason,
         "next_fails": found.next_fails,
         "usd_per_thousand_batches": None if bill is None else bill.per_thousand(bill.dollars),
-        "probes": [_finite(row) for row in rows],
+        "probes": json_value(rows),
     }
 
 
 def _frontier_document(found: "ChartedFrontier") -> dict[str, Any]:
+    from harness.lab.results.json_value import json_value
+
     rows = found.to_frame().to_dict(orient="records")
     return {
         "parameters": list(found.keys),
@@ -238,15 +242,7 @@ def _frontier_document(found: "ChartedFrontier") -> dict[str, Any]:
         "result": found.result.value,
         "reason": found.reason,
         "points": [list(point) for point in found.points],
-        "searches": [_finite(row) for row in rows],
-    }
-
-
-def _finite(row: dict[Any, Any]) -> dict[str, Any]:
-    """Return a row of a table for JSON: numbers that are not finite become null."""
-    return {
-        str(key): None if isinstance(value, float) and not math.isfinite(value) else value
-        for key, value in row.items()
+        "searches": json_value(rows),
     }
 
 

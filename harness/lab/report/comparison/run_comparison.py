@@ -26,6 +26,7 @@ from harness.lab.report.comparison.run_differences import Difference, difference
 from harness.lab.report.comparison.time_differences import TimeDifferences, time_differences
 from harness.lab.report.section import Points, ReportSection, TableBlock
 from harness.lab.report.wording import count, number, percent, seconds
+from harness.lab.results.json_value import json_value
 from harness.lab.results.metric_names import PROCESSING_DURATION
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ class RunComparison:
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain values; None in place of what is infinite or not a number."""
-        document: dict[str, Any] = _finite({**asdict(self), "ratios": self._ratio_rows()})
+        document: dict[str, Any] = json_value({**asdict(self), "ratios": self._ratio_rows()})
         return document
 
     def _ratio_rows(self) -> list[dict[str, Any]]:
@@ -211,15 +212,6 @@ def _apart(
     at = np.union1d(a, b)
     shares = (np.searchsorted(one, at, side="right") / one.size for one in (a, b))
     return at, np.abs(np.subtract(*shares))
-
-
-def _finite(value: Any) -> Any:
-    """Return a value of JSON with None in place of each number that JSON does not have."""
-    if isinstance(value, dict):
-        return {key: _finite(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(inner) for inner in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _time_section(comparison: RunComparison) -> list[ReportSection]:

@@ -14,6 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.lab.results.json_value import json_value
 from harness.lab.sim.experiment.replications import Replication
 from harness.lab.sim.sweep.capacity import Number
 from harness.lab.sim.sweep.criterion import Criterion
@@ -128,7 +129,7 @@ class LiveConfirmation:
     @property
     def document(self) -> dict[str, Any]:
         """The confirmation as plain values; null stands for what is infinite or not a number."""
-        rows = [{name: _finite(value) for name, value in asdict(each).items()} for each in self.values]
+        rows = [json_value(asdict(each)) for each in self.values]
         return {
             "parameter": self.key,
             "objective": self.objective,
@@ -197,7 +198,3 @@ def _contradicted(
         f"{text}, the simulation of the same runs {simulated.low:.4g}{unit}: the objective should "
         f"{'hold' if expected else 'not hold'}."
     )
-
-
-def _finite(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
