@@ -34,7 +34,7 @@ _FINAL_STATUSES = (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.REQU
 function and service have different ones for a short time."""
 
 
-@lambda_handler("callback_dispatch")
+@lambda_handler("callback_dispatch", prepare=callback_secret)
 def handler(event: Event, _context: object) -> Event:
     """
     Send a callback.

@@ -7,11 +7,12 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import structlog
 
-from harness.service.adapters.opentelemetry.function_tracing import invocation
+from harness.service.adapters.opentelemetry.function_tracing import IN_LAMBDA, invocation
 from harness.service.core.errors import Rejected, Retryable
 
 FULL_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -21,13 +22,20 @@ Event = dict[str, Any]
 Handler = Callable[[Event, object], Event]
 
 
-def lambda_handler(step: str) -> Callable[[Handler], Handler]:
+def lambda_handler(step: str, *, prepare: Callable[[], object] | None = None) -> Callable[[Handler], Handler]:
     """
     Return a decorator that traces a handler's invocations, and logs them as ``service.media.<step>.<event>``.
+
+    *prepare* creates what all invocations of a sandbox share, such as AWS clients. In Lambda it is called in
+    the init phase, so that the first invocation takes no longer than the others.
 
     A full disk is ``Retryable``: the next sandbox has another one. Any other error is a defect. It is logged
     with its traceback and raised as ``Rejected``, because the same code would fail again with the same input.
     """
+
+    if prepare is not None and IN_LAMBDA in os.environ:
+        with suppress(Exception):  # an invocation meets the same error and reports it
+            prepare()
 
     def decorate(handler: Handler) -> Handler:
         @functools.wraps(handler)

@@ -31,7 +31,7 @@ PROCESSING_FAILED = "THUMBNAIL_PROCESSING_FAILED"
 IMAGES_AT_ONCE = 2
 
 
-@lambda_handler("thumbnails")
+@lambda_handler("thumbnails", prepare=media_objects)
 def handler(event: Event, _context: object) -> Event:
     """Create the thumbnails of a batch; raise ``Retryable`` if S3 does not answer."""
     objects = media_objects()

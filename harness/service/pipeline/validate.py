@@ -27,7 +27,7 @@ from harness.service.pipeline.media_objects import MediaObjects, NoSuchObject, W
 from harness.service.pipeline.renditions import output_settings
 
 
-@lambda_handler("validate")
+@lambda_handler("validate", prepare=media_objects)
 def handler(event: Event, _context: object) -> Event:
     """
     Check a batch.

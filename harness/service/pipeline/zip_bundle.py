@@ -43,7 +43,7 @@ class ZipEntry:
     name: str
 
 
-@lambda_handler("zip")
+@lambda_handler("zip", prepare=media_objects)
 def handler(event: Event, _context: object) -> Event:
     """
     Create the ZIP of a batch.

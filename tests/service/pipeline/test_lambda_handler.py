@@ -2,6 +2,7 @@
 
 import errno
 import json
+from functools import partial
 
 import pytest
 
@@ -121,3 +122,29 @@ def test_an_event_that_is_no_object_is_rejected(event):
     """Any state machine may call the function."""
     with pytest.raises(Rejected, match=r"^INPUT_INVALID: "):
         lambda_handler("validate")(lambda _event, _context: {})(event, None)
+
+
+def test_what_invocations_share_is_prepared_in_the_init_phase(monkeypatch):
+    """Then the first invocation does not create it; outside Lambda an import creates nothing."""
+    prepared = []
+    decorator = partial(lambda_handler, "zip", prepare=lambda: prepared.append("client"))
+
+    decorator()(lambda _event, _context: {})
+    assert prepared == []
+
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "listing-media-zip")
+    decorator()(lambda _event, _context: {})
+    assert prepared == ["client"]
+
+
+def test_an_error_of_the_init_phase_is_left_to_the_invocation(monkeypatch):
+    """The function can be imported; its invocation reports the error."""
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "listing-media-zip")
+
+    def prepare():
+        raise Rejected("CONFIGURATION_MISSING: set MEDIA_BUCKET: the media bucket")
+
+    handler = lambda_handler("zip", prepare=prepare)(lambda _event, _context: prepare())
+
+    with pytest.raises(Rejected, match="MEDIA_BUCKET"):
+        handler(EVENT, None)

@@ -3,6 +3,7 @@ Functions within their reserved concurrency, in threads and in sandboxes.
 """
 
 import json
+import multiprocessing
 import os
 import threading
 from collections.abc import Iterator
@@ -40,6 +41,10 @@ def crash(event, context):
 
 def hang(event, context):
     time.sleep(60)
+
+def wait(event, context):
+    time.sleep(event["seconds"])
+    return os.getpid()
 
 def hog(event, context):
     memory = b"x" * (event["mb"] * 1024 * 1024)
@@ -187,6 +192,18 @@ class TestSandboxes:
         pids = {json.loads(runtime.invoke(function(), '{"n": 1}').payload)["pid"] for _ in range(2)}
 
         assert len(pids) == 1
+
+    def test_a_spare_sandbox_starts_before_it_is_needed(self, runtime):
+        """A second invocation at the same time does not wait for imports and clients."""
+        waiting = function("wait")
+        runtime.invoke(waiting, '{"seconds": 0}')
+        started = {child.pid for child in multiprocessing.active_children() if child.name == waiting.name}
+
+        with ThreadPoolExecutor(2) as threads:
+            both = list(threads.map(lambda _: runtime.invoke(waiting, '{"seconds": 0.5}'), range(2)))
+
+        assert {int(result.payload) for result in both} == started
+        assert len(started) == 2
 
     def test_the_output_of_a_handler_is_in_the_log(self, runtime):
         """
