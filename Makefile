@@ -74,7 +74,7 @@ bench: setup ## Measure, as ratios, on this machine
 nightly: setup ## The slow tests: long simulations, soak
 	$(BIN)/pytest -m nightly --timeout=3600
 
-rehearse: setup ## 20,000 schedules of faults through the real core in virtual time: about five minutes
+rehearse: setup ## 20,000 schedules of faults through the real core in virtual time: three to five minutes
 	nice $(BIN)/harness rehearse --schedules 20000
 
 COUNT ?= 100

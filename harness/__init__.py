@@ -12,11 +12,11 @@ False
 `load_run` opens the run of an earlier time, `load_runs` several of them. `calibrate` measures the
 system's service times from runs, `calibrate_executions` those of any state machine from its histories.
 `experiment` simulates a scenario many times and estimates its times with intervals; `sweep` does so at
-every point of a grid of parameters, `plan` finds the least value with which an objective holds, `frontier`
-the least pairs of two parameters, and `confirm_live` plays an answer on the local stack. `sensitivity` and
-`morris` say which parameter matters; `what_if` shows a run with other parameters. `check` evaluates the
-alarms and objectives of a run, `compare` compares it with another run. Each name is imported at its first
-use, so importing the package is quick.
+every point of a grid of parameters, `plan` finds the least value with which an objective holds (of a rate
+the greatest), `frontier` the least pairs of two parameters, and `confirm_live` plays an answer on the local
+stack. `sensitivity` and `morris` say which parameter matters; `what_if` shows a run with other parameters.
+`check` evaluates the alarms and objectives of a run, `compare` compares it with another run. Each name is
+imported at its first use, so importing the package is quick.
 """
 
 import importlib

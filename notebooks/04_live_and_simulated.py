@@ -115,4 +115,4 @@ plt.show()
 _ = interact(lambda slots: waiting(slots).describe().round(1), slots=(1, 20))
 
 # %% [markdown]
-# Next: [how many slots a whole year needs](05_how_many_slots.ipynb).
+# Next: [how many transcoding slots a load needs](05_how_many_slots.ipynb).

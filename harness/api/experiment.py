@@ -55,6 +55,7 @@ def experiment(
         percent: The percentile of the time to READY to which *precision* applies.
         warm_up, cool_down: Arrivals in these times at the beginning and at the end are not counted [s]; by
             default both are found from the data.
+        confidence: Probability that an interval contains the true value.
         processes: Number of parallel processes; by default one for each processor.
         state_machine, platform, overrides, engine, input: As for `simulate`.
         progress: Whether to show a progress bar.

@@ -69,6 +69,7 @@ def morris(
         change: Each lies between this part below and above its value.
         percent: The percentile of the time to READY.
         trajectories: Walks through the space of the parameters; each has a point more than parameters.
+        replications, confidence: As for `sweep`.
         executor, processes, out, warm_up, rate, duration, seed, state_machine, platform, overrides, engine,
             progress: As for `sweep`.
 

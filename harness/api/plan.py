@@ -82,12 +82,14 @@ def plan(
 
     Args:
         parameter: Key as for `sweep`.
-        low, high, step: The candidates; the step is 1 for whole numbers, else 1/50 of the range.
+        low, high, step: The candidates, in the unit of the parameter (``rate`` in 1/s); the step is 1 for
+            whole numbers, else 1/50 of the range.
         objective: ``p95(E2E:ready) <= 10 min`` or ``fail_ratio(E2E:ready) <= 1 %``.
         confidence: Of the answer: fresh replications confirm it and try the next candidate.
         replications: Most replications of one candidate; they double until it is decided.
         on_probe: Gets every probe when it is decided.
-        executor, processes, out, warm_up, state_machine, platform, overrides, progress: As for `sweep`.
+        executor, processes, out, warm_up, rate, duration, seed, state_machine, platform, overrides, engine,
+            progress: As for `sweep`.
 
     Raises:
         ScenarioError: The scenario file is invalid.

@@ -85,6 +85,7 @@ def play(
         rate: Mean arrival rate [1/s of model time]; replaces the scenario's.
         duration: Time during which arrivals come [model s]; replaces the scenario's.
         seed: Replaces the scenario's seed.
+        processes: Number of Locust workers on this machine.
         users: Number of users of a closed workload; it replaces the arrivals.
         master: Coordinate workers on other machines instead of starting workers here.
         metrics_urls: Prometheus pages of *host*, e.g. of its API and of its worker.
@@ -98,7 +99,10 @@ def play(
         TargetUnfit: The running stack cannot play the scenario, or *identities* are missing.
         StackNotFound: *stack* does not run.
         IdentitiesInvalid: The identities are invalid or too few.
+        StackError: A stack cannot be started.
+        WorkersMissing: Fewer workers connected than were expected.
         WorkersDisagree: A worker has another version or another scenario.
+        LoadFailed: Locust did not begin the run.
         Unreachable: The service does not answer or refuses the tokens, or a page has no metrics.
         FolderUnfit: The run folder contains a run, or is not writable.
     """

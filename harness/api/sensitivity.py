@@ -66,7 +66,9 @@ def sensitivity(
         parameters: Keys as for `sweep`; their values are numbers or distributions, which are scaled.
         change: Each is made smaller and larger by this part of it; a whole number at least by one.
         percent: The percentile of the time to READY.
-        executor, processes, out, warm_up, state_machine, platform, overrides, progress: As for `sweep`.
+        replications, confidence: As for `sweep`.
+        executor, processes, out, warm_up, rate, duration, seed, state_machine, platform, overrides, engine,
+            progress: As for `sweep`.
 
     Raises:
         ScenarioError: The scenario file is invalid.

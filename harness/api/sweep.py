@@ -81,6 +81,7 @@ def sweep(
         out: A folder that keeps the replications. A sweep that was interrupted continues there, and a larger
             grid or more replications compute only what is missing.
         percents: Percentiles of the time to READY to record.
+        confidence: Probability that an interval contains the true value.
         warm_up: Arrivals before it are not counted [s]; by default that of the scenario.
         rate, duration, seed, state_machine, platform, overrides, engine: As for `simulate`.
         progress: Whether to show a progress bar.

@@ -126,7 +126,7 @@ def load(
     if replay is not None:
         scenario = _replayed(replay)
     listens = bind != LOOPBACK or expect_workers != 1
-    if problem := _usage_problem(
+    if problem := usage_problem(
         scenario,
         ui=ui,
         master=master,
@@ -176,7 +176,7 @@ def _replayed(given: str) -> Path:
     return path
 
 
-def _usage_problem(
+def usage_problem(
     scenario: Path | None,
     *,
     ui: bool,
@@ -194,7 +194,8 @@ def _usage_problem(
             "--worker needs --master-host: the address of the machine that runs with --master",
         ),
         (not worker and master_host is not None, "--master-host belongs to --worker"),
-        (listens and not master, "--bind and --expect-workers belong to --master"),
+        # Locust's operator gives master and workers the same options.
+        (listens and not (master or worker), "--bind and --expect-workers belong to --master"),
         (
             master and ui,
             "--ui cannot be combined with --master: it uses only workers on this machine",

@@ -31,7 +31,7 @@ VERBS = {
     "lab": "Open JupyterLab with the notebooks",
     "watch": "Evaluate the alarms of a running stack or run",
     "batches": "List the media batches, delete one",
-    "db": "Manage the database: install, status, migrate, seed, shell",
+    "db": "Manage the database: install, status, migrate, doctor, seed, shell",
     "bench": "Measure the performance of the harness on this machine",
     "demo": "Start the stack, play a short run, evaluate it and write its report",
 }

@@ -67,7 +67,7 @@ def rehearse(
     for check, report and audit.
 
     Exit codes: 0 no rule was broken, 2 the scenario or the file of faults is not valid, 7 a rule was broken;
-    with SCENARIO also those of its verdict: 3 breached, 4 inconclusive.
+    with SCENARIO also those of its verdict: 3 breached, 4 inconclusive, 6 a forbidden request succeeded.
 
     Example: harness rehearse --schedules 20000
     """

@@ -64,7 +64,8 @@ def sim(
     warm_up: Annotated[
         float | None,
         typer.Option(
-            help="With --replications: arrivals before this do not count.  [default: found by MSER-5]",
+            help="With --replications or --precision: arrivals before this do not count.  "
+            "[default: found by MSER-5]",
             parser=duration_of,
             metavar="DURATION",
         ),
@@ -126,7 +127,8 @@ def sim(
     (max_in_flight=10). --calibration reads measured service times and platform parameters from a file.
     --statistics-only plays millions of batches: it counts times to READY instead of recording rows, judges
     the objectives on them, and writes statistics.json.
-    Exit codes: 0 passed, 2 invalid scenario, state machine or setting, 3 breached, 4 inconclusive.
+    Exit codes: 0 passed, 2 invalid scenario, state machine or setting, 3 breached, 4 inconclusive,
+    7 something was lost or doubled.
 
     Example: harness sim scenarios/steady.toml --set mediaconvert.slots=10 --replications 10
     """

@@ -61,3 +61,13 @@ def test_what_an_installer_notes_is_left_out(bundle):
     assert bundle.is_needed(Path("av/codec.py"))
     assert not bundle.is_needed(Path("av-14.dist-info/RECORD"))
     assert not bundle.is_needed(Path("av/__pycache__/codec.pyc"))
+
+
+def test_the_template_is_deployed_through_a_bucket():
+    """
+    CloudFormation takes 51,200 bytes directly; the AWS CLI refuses a larger template without a bucket.
+    """
+    size = (ROOT / "harness/blueprint/template.yaml").stat().st_size
+    guide = (ROOT / "docs/how_to/deploy_to_aws.md").read_text()
+
+    assert size <= 51_200 or "--s3-bucket ARTIFACTS" in guide

@@ -15,7 +15,7 @@ import pytest
 import typer
 import yaml
 
-from harness.cli.load import load
+from harness.cli.load import LOOPBACK, load, usage_problem
 from harness.lab.workload.scenario import load_scenario
 
 pytestmark = pytest.mark.slow
@@ -98,6 +98,25 @@ class TestSense:
 
         assert flags
         assert set(flags) <= known
+
+    @pytest.mark.parametrize("arguments", ARGUMENTS.values(), ids=ARGUMENTS)
+    def test_every_combination_of_flags_is_one_of_harness_load(self, arguments):
+        """
+        Locust's operator gives its workers the flags of the master, too.
+        """
+        options = COMMAND.make_context("load", list(arguments)).params
+
+        problem = usage_problem(
+            options["scenario"],
+            ui=options["ui"],
+            master=options["master"],
+            listens=(options["bind"], options["expect_workers"]) != (LOOPBACK, 1),
+            worker=options["worker"],
+            master_host=options["master_host"],
+            is_changed=False,
+        )
+
+        assert problem is None
 
     def test_a_master_expects_as_many_workers_as_are_started(self):
         """

@@ -93,7 +93,8 @@ def simulate(
         engine: ``simpy``, or ``compiled``, which gives the same rows much sooner; ``auto`` takes the compiled
             engine where it is exact and ready, else SimPy.
         state_machine: A file in Amazon States Language, or its content, instead of the blueprint's.
-        platform: ``aws`` or ``local`` (the stack on one machine); by default that of the scenario.
+        platform: ``aws``, ``local`` (the stack on one machine), ``bare`` (takes no time) or ``simfaas``;
+            by default that of the scenario, else ``aws``.
         overrides: Parameters of the platform by dotted key, e.g. ``{"mediaconvert.slots": 20}``.
         input: Input of the executions, for a state machine of yours; see ``Scenario.with_input``.
         stations: Stations of your own, written in SimPy, by the name of their Task; see
@@ -105,7 +106,8 @@ def simulate(
 
     Raises:
         ScenarioError: The scenario file is invalid, or has a fault that the simulator cannot play.
-        ValueError: The input is too large, or no flow starts an execution.
+        ValueError: The engine is unknown, a change is not valid, the input is too large, or no flow starts an
+            execution.
         PlatformInvalid: A parameter of the platform does not exist or has an invalid value.
         MachineInvalid: The state machine cannot be simulated; the message says where.
         NotLowerable: The engine is ``compiled``, and cannot play this; the message says why.
