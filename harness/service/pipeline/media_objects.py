@@ -91,12 +91,14 @@ class MediaObjects:
             )
 
     def copy(self, source: str, target: str) -> None:
-        """Copy an object inside the bucket, with its content type."""
+        """Copy an object inside the bucket with its content type, but without its tags."""
         with storage_errors(source):
             self.client.copy_object(
                 Bucket=self.bucket,
                 Key=target,
                 CopySource={"Bucket": self.bucket, "Key": source},
+                # The lifecycle rules remove objects by tag; the role may not read tags either.
+                TaggingDirective="REPLACE",
                 **self.encryption,
             )
 

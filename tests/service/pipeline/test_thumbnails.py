@@ -15,6 +15,7 @@ from harness.service.pipeline.media_objects import MediaObjects
 from harness.service.pipeline.thumbnails import handler
 from harness.service.pipeline.validate import handler as validate
 from tests.media_defects import Defect, damaged, many_scans
+from tests.service.pipeline.conftest import BUCKET
 
 CORNERS = [scenes.TOP_LEFT, scenes.TOP_RIGHT, scenes.BOTTOM_LEFT, scenes.BOTTOM_RIGHT]
 
@@ -227,6 +228,17 @@ class TestDocumentsAndFailures:
         assert pipeline.content(output["processedKey"]) == document(1).content
         assert output["processedKey"].endswith("/7/original/c1-plan.pdf")
         assert output["thumbnailKey"] is None
+
+    def test_the_copy_of_a_document_has_no_tag(self, pipeline):
+        """The raw file of a READY batch is tagged for deletion; a retry publishes a copy that stays."""
+        asset = pipeline.upload("plan", "PROJECT_DOC", document(1))
+        tags = {"TagSet": [{"Key": "media-stage", "Value": "raw-done"}]}
+        pipeline.client.put_object_tagging(Bucket=BUCKET, Key=asset["key"], Tagging=tags)
+
+        copied = handler(state_of(pipeline))["outputs"][0]["processedKey"]
+
+        assert pipeline.client.get_object_tagging(Bucket=BUCKET, Key=copied)["TagSet"] == []
+        assert pipeline.client.head_object(Bucket=BUCKET, Key=copied)["ContentType"] == "application/pdf"
 
     def test_one_bad_image_is_reported_and_the_others_go_on(self, pipeline):
         """The output of the failed image has a code; the batch fails later."""
