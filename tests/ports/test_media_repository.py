@@ -218,6 +218,16 @@ class TestBatches:
         assert found == [new]
         assert tables.media.list_batches_by_listing(LISTING, replaces=new.id) == []
 
+    def test_batches_are_found_by_their_reference(self, tables: Any, make_batch: MakeBatch) -> None:
+        """
+        The reference is compared exactly: another case is another reference.
+        """
+        batch = stored(tables, replace(make_batch(), reference="Morning"))
+        stored(tables, replace(make_batch(), reference="morning"))
+
+        assert tables.media.list_batches_by_listing(LISTING, reference="Morning") == [batch]
+        assert tables.media.list_batches_by_listing(LISTING, reference="Morn") == []
+
     def test_recent_batches_come_newest_first_from_all_listings(
         self, tables: Any, make_batch: MakeBatch
     ) -> None:

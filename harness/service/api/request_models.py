@@ -35,6 +35,8 @@ from harness.service.core.use_cases.create_upload_batch import REFERENCE_LENGTH
 
 KEY_LENGTH = 512
 NO_NUL = r"^[^\x00]*$"
+METADATA_ENTRIES = 16
+METADATA_NAME_LENGTH = 64
 _LIMITS = UploadLimits()
 
 
@@ -52,13 +54,20 @@ def _whole(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
+def _few_entries(value: object) -> object:
+    """Refuse too many entries before each is checked, so that the number of errors is limited."""
+    if isinstance(value, dict) and len(value) > METADATA_ENTRIES:
+        raise ValueError(f"must have at most {METADATA_ENTRIES} entries, not {len(value)}")
+    return value
+
+
 def _checksum(value: object) -> Sha256:
     if not isinstance(value, str):
         raise ValueError("must be text")
     return Sha256.parse(value)
 
 
-Text = Annotated[str, StringConstraints(pattern=NO_NUL)]
+Text = Annotated[str, StringConstraints(pattern=NO_NUL, max_length=NAME_LENGTH)]
 Name = Annotated[str, StringConstraints(pattern=NO_NUL, min_length=1, max_length=NAME_LENGTH)]
 Listing = Annotated[ListingId, Field(ge=1, le=LARGEST_INTEGER), BeforeValidator(_whole)]
 Bytes = Annotated[
@@ -98,6 +107,17 @@ Checksum = Annotated[
     ),
 ]
 
+# Every batch keeps it, and the service loads many batches at once: its size is limited.
+Metadata = Annotated[
+    dict[Annotated[str, StringConstraints(pattern=NO_NUL, max_length=METADATA_NAME_LENGTH)], Text],
+    Field(
+        max_length=METADATA_ENTRIES,
+        description=f"Texts of the client about the file: at most {METADATA_ENTRIES} entries, names of at most "
+        f"{METADATA_NAME_LENGTH} and texts of at most {NAME_LENGTH} characters. They are only stored.",
+        examples=[{"camera": "X100"}],
+    ),
+    BeforeValidator(_few_entries),
+]
 
 # Some regular expressions have 1C to 1F among the spaces, as Python has, and some do not.
 _NOT_BLANK = r"^[^\x00]*[^\x00\s\x1c-\x1f][^\x00]*$"
@@ -128,13 +148,13 @@ class FileToUpload(RequestBody):
     )
     bytes: Bytes
     checksum: Checksum
-    title: Annotated[str, StringConstraints(pattern=NO_NUL, max_length=NAME_LENGTH)] | None = None
+    title: Text | None = None
     sequence: Annotated[
         int,
         Field(ge=1, le=LAST_SEQUENCE, description="Position in the gallery, unique in the batch."),
         BeforeValidator(_whole),
     ]
-    metadata: dict[Text, Text] | None = None
+    metadata: Metadata | None = None
 
     def to_core(self) -> ManifestFile:
         # The fields have the same names.

@@ -121,6 +121,39 @@ class TestInvalid:
 
         assert len(response.json()["details"]["errors"]) == 100
 
+    @pytest.mark.parametrize(
+        "metadata",
+        [{str(n): "" for n in range(17)}, {"n" * 65: ""}, {"camera": "x" * 256}],
+        ids=["17 entries", "name of 65 characters", "text of 256 characters"],
+    )
+    def test_metadata_is_limited(self, env, make, metadata):
+        """
+        Metadata is stored with the batch: a client cannot store any amount of it.
+        """
+        body = make.uploads(make.photo(metadata=metadata))
+
+        assert _is_400(_post(env, make, "/uploads", json.dumps(body)))
+
+    def test_metadata_at_the_limits_is_accepted(self, env, make):
+        """
+        16 entries with names of 64 and texts of 255 characters.
+        """
+        metadata = {f"{n:64}": "x" * 255 for n in range(16)}
+
+        assert env.post("/uploads", make.uploads(make.photo(metadata=metadata))).status_code == 201
+
+    def test_too_much_metadata_is_one_error(self, env, make):
+        """
+        Thousands of wrong values are not checked one by one.
+        """
+        body = make.uploads(make.photo(metadata={str(n): n for n in range(1000)}))
+
+        response = _post(env, make, "/uploads", json.dumps(body))
+
+        assert response.json()["details"]["errors"] == [
+            {"field": "files[0].metadata", "message": "must have at most 16 entries, not 1000"}
+        ]
+
 
 class TestTooLarge:
     def test_a_body_over_the_limit_is_413(self, env, make):

@@ -148,6 +148,7 @@ class _Reads(MediaReads):
         include_deleted: bool = False,
         succeeded: bool = False,
         replaces: BatchId | None = None,
+        reference: str | None = None,
         limit: int = 20,
     ) -> list[Batch]:
         batches = [
@@ -157,6 +158,7 @@ class _Reads(MediaReads):
             and (include_deleted or not batch.deleted_at)
             and (not succeeded or self._has_succeeded(batch.id))
             and (replaces is None or batch.replaces == replaces)
+            and (reference is None or batch.reference == reference)
         ]
         return batches[::-1][:limit]
 

@@ -54,7 +54,7 @@ LIST_BATCHES_BY_LISTING = Statement(
     + """
     WHERE b.listing_id = %s AND (%s OR b.status IN %s) AND (%s OR b.deleted_at IS NULL)
     AND (%s OR EXISTS (SELECT 1 FROM listing_media_jobs j WHERE j.batch_id = b.id AND j.status = 'SUCCEEDED'))
-    AND (%s OR b.replaces_batch_uuid = %s)
+    AND (%s OR b.replaces_batch_uuid = %s) AND (%s OR b.batch_reference = %s)
     ORDER BY b.id DESC
     LIMIT %s
     """,
@@ -150,13 +150,14 @@ class MySQLMediaReads(MediaReads):
         include_deleted: bool = False,
         succeeded: bool = False,
         replaces: BatchId | None = None,
+        reference: str | None = None,
         limit: int = 20,
     ) -> list[Batch]:
         # "IN ()" is not valid SQL, so an empty list of statuses is replaced; its condition does not apply.
         wanted = tuple(statuses) or tuple(BatchStatus)
         parameters = (listing_id, not statuses, wanted, include_deleted, not succeeded)
-        replacing = (replaces is None, replaces)
-        return self._all(BATCHES.load, LIST_BATCHES_BY_LISTING, *parameters, *replacing, limit)
+        named = (replaces is None, replaces, reference is None, reference)
+        return self._all(BATCHES.load, LIST_BATCHES_BY_LISTING, *parameters, *named, limit)
 
     def list_recent_batches(self, *, include_deleted: bool = False, limit: int = 20) -> list[Batch]:
         return self._all(BATCHES.load, LIST_RECENT_BATCHES, include_deleted, limit)

@@ -56,13 +56,14 @@ class MediaReads(Protocol):
         include_deleted: bool = False,
         succeeded: bool = False,
         replaces: BatchId | None = None,
+        reference: str | None = None,
         limit: int = 20,
     ) -> list[Batch]:
         """
         Return batches of a listing, newest first; without *statuses* in any status.
 
         With *succeeded* only batches that have a job that succeeded, whatever their later jobs did. With
-        *replaces* only batches that replace this one.
+        *replaces* only batches that replace this one, with *reference* only batches with this reference.
         """
 
     @abstractmethod

@@ -16,8 +16,6 @@ from harness.service.core.use_cases.enqueue_job import enqueue_job
 from harness.service.core.use_cases.error_handling import retry_after_deadlock
 
 OPEN = (BatchStatus.PENDING_UPLOAD, BatchStatus.RECEIVED, BatchStatus.PROCESSING)
-OPEN_BATCHES_MAX = 1000
-"""More open batches than a listing has in practice."""
 
 log = logging.getLogger(__name__)
 
@@ -90,6 +88,6 @@ class RetryMediaBatch:
 
 def _must_be_only(batch: Batch, tx: MediaTransaction) -> None:
     """Check that no other open batch uses the reference: the batch released it when it ended."""
-    open_batches = tx.list_batches_by_listing(batch.listing_id, statuses=OPEN, limit=OPEN_BATCHES_MAX)
-    if any(other.reference == batch.reference and other.id != batch.id for other in open_batches):
+    # The batch itself has ended: it is not among the open ones.
+    if tx.list_batches_by_listing(batch.listing_id, statuses=OPEN, reference=batch.reference, limit=1):
         raise batch.reference_conflict()
