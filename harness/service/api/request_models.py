@@ -34,7 +34,9 @@ from harness.service.core.use_cases.complete_upload_batch import UploadedFile
 from harness.service.core.use_cases.create_upload_batch import REFERENCE_LENGTH
 
 KEY_LENGTH = 512
-NO_NUL = r"^[^\x00]*$"
+# NUL ends a text in other programs; SQS refuses a message with U+FFFE or U+FFFF.
+FORBIDDEN = r"\x00\uFFFE\uFFFF"
+ALLOWED_TEXT = rf"^[^{FORBIDDEN}]*$"
 METADATA_ENTRIES = 16
 METADATA_NAME_LENGTH = 64
 _LIMITS = UploadLimits()
@@ -67,8 +69,8 @@ def _checksum(value: object) -> Sha256:
     return Sha256.parse(value)
 
 
-Text = Annotated[str, StringConstraints(pattern=NO_NUL, max_length=NAME_LENGTH)]
-Name = Annotated[str, StringConstraints(pattern=NO_NUL, min_length=1, max_length=NAME_LENGTH)]
+Text = Annotated[str, StringConstraints(pattern=ALLOWED_TEXT, max_length=NAME_LENGTH)]
+Name = Annotated[str, StringConstraints(pattern=ALLOWED_TEXT, min_length=1, max_length=NAME_LENGTH)]
 Listing = Annotated[ListingId, Field(ge=1, le=LARGEST_INTEGER), BeforeValidator(_whole)]
 Bytes = Annotated[
     int,
@@ -85,7 +87,7 @@ Bytes = Annotated[
 # Any text is accepted: a text that is not a UUID gives 404, as an unknown UUID does.
 BatchUuid = Annotated[
     BatchId,
-    StringConstraints(pattern=NO_NUL, min_length=1, max_length=100, to_lower=True),
+    StringConstraints(pattern=ALLOWED_TEXT, min_length=1, max_length=100, to_lower=True),
     Field(examples=["0f6f7f0e-3f0a-4c39-9d4e-1f2b5c0a9d11"]),
 ]
 UploadType = Annotated[
@@ -109,7 +111,7 @@ Checksum = Annotated[
 
 # Every batch keeps it, and the service loads many batches at once: its size is limited.
 Metadata = Annotated[
-    dict[Annotated[str, StringConstraints(pattern=NO_NUL, max_length=METADATA_NAME_LENGTH)], Text],
+    dict[Annotated[str, StringConstraints(pattern=ALLOWED_TEXT, max_length=METADATA_NAME_LENGTH)], Text],
     Field(
         max_length=METADATA_ENTRIES,
         description=f"Texts of the client about the file: at most {METADATA_ENTRIES} entries, names of at most "
@@ -120,7 +122,7 @@ Metadata = Annotated[
 ]
 
 # Some regular expressions have 1C to 1F among the spaces, as Python has, and some do not.
-_NOT_BLANK = r"^[^\x00]*[^\x00\s\x1c-\x1f][^\x00]*$"
+_NOT_BLANK = rf"^[^{FORBIDDEN}]*[^{FORBIDDEN}\s\x1c-\x1f][^{FORBIDDEN}]*$"
 Reason = Annotated[
     str,
     StringConstraints(pattern=_NOT_BLANK, strip_whitespace=True, min_length=1, max_length=REASON_LENGTH),
@@ -167,7 +169,9 @@ class CreateUploads(RequestBody):
     listing_id: Listing
     batch_reference: Annotated[
         str,
-        StringConstraints(pattern=NO_NUL, strip_whitespace=True, min_length=1, max_length=REFERENCE_LENGTH),
+        StringConstraints(
+            pattern=ALLOWED_TEXT, strip_whitespace=True, min_length=1, max_length=REFERENCE_LENGTH
+        ),
     ] = Field(description="The name of the batch for the client.", examples=["2026-05-04-morning"])
     files: list[FileToUpload] = Field(min_length=1, max_length=_LIMITS.files)
     replaces_batch_id: BatchUuid | None = Field(
@@ -177,8 +181,8 @@ class CreateUploads(RequestBody):
 
 class FileUploaded(RequestBody):
     client_id: Name
-    s3_key: Annotated[str, StringConstraints(pattern=NO_NUL, min_length=1, max_length=KEY_LENGTH)] = Field(
-        description="The key from the response to the creation of the batch."
+    s3_key: Annotated[str, StringConstraints(pattern=ALLOWED_TEXT, min_length=1, max_length=KEY_LENGTH)] = (
+        Field(description="The key from the response to the creation of the batch.")
     )
     etag: Name = Field(description="The ETag from the response of S3; it is stored but not checked.")
     bytes: Bytes

@@ -97,7 +97,7 @@ class MediaObjects:
                 Bucket=self.bucket,
                 Key=target,
                 CopySource={"Bucket": self.bucket, "Key": source},
-                # The lifecycle rules remove objects by tag; the role may not read tags either.
+                # The lifecycle rules select objects by tag; the role may not read tags either.
                 TaggingDirective="REPLACE",
                 **self.encryption,
             )

@@ -92,11 +92,12 @@ class TestInvalid:
         assert _post(env, make, "/uploads", content, "application/json; charset=utf-8").status_code == 201
 
     @pytest.mark.parametrize("field", ["clientId", "filename", "contentType", "title", "checksum"])
-    def test_nul_characters_are_400(self, env, make, field):
+    @pytest.mark.parametrize("character", ["\x00", "\ufffe", "\uffff"], ids=ascii)
+    def test_forbidden_characters_are_400(self, env, make, field, character):
         """
-        No text may contain a NUL character.
+        No text may contain NUL, or a character that the queue refuses.
         """
-        body = make.uploads(make.photo(**{field: "a\x00b"}))
+        body = make.uploads(make.photo(**{field: f"a{character}b"}))
 
         assert _is_400(_post(env, make, "/uploads", json.dumps(body)))
 

@@ -230,7 +230,7 @@ class TestDocumentsAndFailures:
         assert output["thumbnailKey"] is None
 
     def test_the_copy_of_a_document_has_no_tag(self, pipeline):
-        """The raw file of a READY batch is tagged for deletion; a retry publishes a copy that stays."""
+        """The raw file of a READY batch is tagged for the archive; a retry publishes a copy of it."""
         asset = pipeline.upload("plan", "PROJECT_DOC", document(1))
         tags = {"TagSet": [{"Key": "media-stage", "Value": "raw-done"}]}
         pipeline.client.put_object_tagging(Bucket=BUCKET, Key=asset["key"], Tagging=tags)

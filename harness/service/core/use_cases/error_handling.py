@@ -16,13 +16,21 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
-def isolate_errors(items: Sequence[T], process: Callable[[T], int]) -> int:
-    """Return the sum of *process* over all items; raise all errors as a group after the last item."""
+def isolate_errors(
+    items: Sequence[T], process: Callable[[T], int], *, stop_at: tuple[type[Exception], ...] = ()
+) -> int:
+    """
+    Return the sum of *process* over all items; raise all errors as a group after the last item.
+
+    An error in *stop_at* concerns the remaining items too: it is raised at once.
+    """
     total = 0
     errors: list[Exception] = []
     for item in items:
         try:
             total += process(item)
+        except stop_at:
+            raise
         except Exception as error:  # noqa: BLE001 -- collected, and raised below
             errors.append(error)
     if errors:

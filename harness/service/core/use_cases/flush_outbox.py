@@ -9,6 +9,7 @@ from harness.service.core.ports.clock import Clock
 from harness.service.core.ports.job_queue import JobQueue
 from harness.service.core.ports.media_repository import MediaRepository, OutboxEntry
 from harness.service.core.ports.tracer import SpanKind, Tracer
+from harness.service.core.use_cases.error_handling import isolate_errors
 
 log = logging.getLogger(__name__)
 
@@ -29,22 +30,24 @@ class FlushOutbox:
         Raises:
             Unavailable: The database or the queue does not answer. The remaining messages stay in the outbox
                 and are not tried: each would only wait for the same time-out.
+            ExceptionGroup: The queue refused messages, which stay in the outbox; the others were sent.
         """
-        entries = self.media.list_outbox(limit=limit)
-        for entry in entries:
-            message = entry.message
-            ids = {"listing_id": message.listing_id, "batch_id": message.batch_id, "job_id": message.job_id}
-            with self.tracer.hop(
-                "flush_outbox", parent=message.traceparent, kind=SpanKind.PRODUCER, **ids
-            ) as span:
-                self._send(entry, replace(message, traceparent=span.traceparent))
-                log.info("service.media.flush_outbox.sent", extra=ids)
-        return len(entries)
+        return isolate_errors(self.media.list_outbox(limit=limit), self._flush, stop_at=(Unavailable,))
+
+    def _flush(self, entry: OutboxEntry) -> bool:
+        message = entry.message
+        ids = {"listing_id": message.listing_id, "batch_id": message.batch_id, "job_id": message.job_id}
+        with self.tracer.hop(
+            "flush_outbox", parent=message.traceparent, kind=SpanKind.PRODUCER, **ids
+        ) as span:
+            self._send(entry, replace(message, traceparent=span.traceparent))
+            log.info("service.media.flush_outbox.sent", extra=ids)
+        return True
 
     def _send(self, entry: OutboxEntry, message: JobMessage) -> None:
         try:
             self.queue.send(message)
-        except Unavailable as error:
+        except Exception as error:
             with self.media.transaction() as tx:
                 tx.mark_send_failed(entry.id, str(error))
             raise

@@ -24,6 +24,21 @@ class CrashingQueue:
         raise KeyboardInterrupt
 
 
+@dataclass
+class RefusingQueue:
+    """
+    A queue that refuses the message of one job each time, as SQS refuses a character outside XML.
+    """
+
+    queue: object
+    refused: int
+
+    def send(self, message):
+        if message.job_id == self.refused:
+            raise ValueError("InvalidMessageContents")
+        return self.queue.send(message)
+
+
 class TestFlushOutbox:
     def test_sends_each_message_once(self, env):
         """
@@ -61,6 +76,22 @@ class TestFlushOutbox:
 
         env.queue.available = True
         assert env.flush() == 2
+
+    def test_a_message_that_is_refused_does_not_hold_back_the_others(self, env):
+        """
+        Its attempt is counted, and it stays; the error is raised after the last message.
+        """
+        env.received(reference="first")
+        accepted = env.received(reference="second")
+        refused = env.media.list_outbox()[0]
+        flush = replace(env.flush, queue=RefusingQueue(env.queue, refused.message.job_id))
+
+        with pytest.raises(ExceptionGroup, match="1 failed, 1 done"):
+            flush()
+
+        assert [(entry.id, entry.attempts) for entry in env.media.list_outbox()] == [(refused.id, 1)]
+        (message,) = env.queue.receive()
+        assert message.attributes["JobId"] == str(accepted.job_id)
 
     def test_crash_before_the_record_sends_twice(self, env):
         """
