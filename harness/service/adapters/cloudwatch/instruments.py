@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
 
 import boto3
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError
 
 from harness.service.aws_clients import client_config, unavailable_errors
 from harness.service.core.errors import Unavailable
@@ -87,7 +87,7 @@ class CloudWatchInstruments(Instruments):
         self._add(metric, value, "Seconds", labels)
 
     def flush(self) -> None:
-        """Send all collected data; if CloudWatch does not answer, the data is kept."""
+        """Send all collected data; if CloudWatch does not answer, the data is kept. Raises no error."""
         while data := self._take():
             try:
                 self._put(data)
@@ -96,6 +96,10 @@ class CloudWatchInstruments(Instruments):
                 with self._lock:
                     self._pending.extendleft(reversed(data))
                 return
+            except Exception:
+                # Another attempt would be refused too, and would delay all later data.
+                self._lost += len(data)
+                log.exception("service.metrics.refused", extra={"data": len(data)})
 
     def _add(self, metric: str, value: float, unit: "StandardUnitType", labels: Mapping[str, str]) -> None:
         with self._lock:
@@ -125,17 +129,13 @@ class CloudWatchInstruments(Instruments):
             return
         try:
             self._add("media_processing_inflight_jobs", self._inflight(), "Count", {})
-        except Unavailable as error:
+        except Exception as error:  # noqa: BLE001 -- the thread must go on
             log.warning("service.metrics.not_sampled", extra={"error": str(error)})
 
     def _put(self, data: "list[MetricDatumTypeDef]") -> None:
         try:
             with unavailable_errors("CloudWatch"):
                 self._client.put_metric_data(Namespace=self._namespace, MetricData=data)
-        except ClientError:
-            # Another attempt would be refused too, and would delay all later data.
-            self._lost += len(data)
-            log.exception("service.metrics.refused", extra={"data": len(data)})
         except BotoCoreError as error:
             raise Unavailable(f"CloudWatch does not answer: {error}") from error
 

@@ -3,6 +3,7 @@ The data sent to CloudWatch, and the independence of callers from it.
 """
 
 import logging
+import queue
 import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -177,6 +178,32 @@ class TestThread:
         instruments.flush()
 
         cloudwatch.assert_no_pending_responses()
+
+    def test_the_thread_survives_unexpected_errors(self) -> None:
+        """
+        A missing table and a defect of the client are logged; a later observation is sent.
+        """
+
+        def broken() -> int:
+            raise LookupError("1146: Table does not exist")
+
+        sent = queue.Queue[list[str]]()
+        answers = iter([TypeError("defect"), None])
+
+        def put(**request: Any) -> None:
+            sent.put([datum["MetricName"] for datum in request["MetricData"]])
+            if error := next(answers):
+                raise error
+
+        instruments = CloudWatchInstruments(
+            boto3.Session(**CREDENTIALS), inflight=broken, flush_interval=0.001
+        )
+        instruments._client.put_metric_data = put  # type: ignore[method-assign]
+        with instruments:
+            instruments.dead_letter()
+            assert sent.get(timeout=10) == ["media_processing_dlq_messages_total"]
+            instruments.callback_failed()
+            assert sent.get(timeout=10) == ["media_processing_callback_errors_total"]
 
     @pytest.mark.stack
     def test_stopping_sends_what_is_left(self, aws: boto3.Session) -> None:
