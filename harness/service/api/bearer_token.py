@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import jwt
 
-from harness.service.core.model.identifiers import MAX_ID, UserId, parse_id
+from harness.service.core.model.identifiers import UserId, parse_id
 
 
 class Unauthenticated(Exception):
@@ -43,6 +43,6 @@ class Tokens:
         except jwt.InvalidTokenError:
             raise Unauthenticated("The token is not valid.") from None
         user_id = parse_id(claims["sub"])
-        if user_id is None or not 0 < user_id <= MAX_ID:
+        if not user_id:
             raise Unauthenticated("The subject of the token is not a user id.")
         return UserId(user_id)

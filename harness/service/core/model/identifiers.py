@@ -15,5 +15,7 @@ LARGEST_INTEGER = 2**53 - 1
 
 
 def parse_id(text: str) -> int | None:
-    """Return the number in *text* if it consists of 1 to 19 ASCII digits, otherwise None."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 19 else None
+    """Return the id in *text*, its ASCII digits; None if it is something else or larger than `MAX_ID`."""
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(MAX_ID))):
+        return None
+    return number if (number := int(text)) <= MAX_ID else None

@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 
 from harness.service.core.errors import FieldError, Invalid, ManifestInvalid
 from harness.service.core.model.batch import Batch, Upload
-from harness.service.core.model.identifiers import BatchId, JobId, ListingId
+from harness.service.core.model.identifiers import MAX_ID, BatchId, JobId, ListingId
 from harness.service.core.model.job import Job
 from harness.service.core.model.manifest import ManifestFile
 
@@ -83,8 +83,11 @@ class JobMessage:
         """Read a received message; raise `Invalid` if the body is not a job message."""
         try:
             fields = json.loads(body)
+            job_id = int(fields["jobId"])
+            if not 0 < job_id <= MAX_ID:
+                raise ValueError("jobId is out of range")
             return cls(
-                job_id=JobId(int(fields["jobId"])),
+                job_id=JobId(job_id),
                 batch_id=BatchId(str(fields["batchId"])),
                 listing_id=ListingId(int(fields["listingId"])),
                 attempt=int(fields["attempt"]),

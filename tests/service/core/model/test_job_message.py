@@ -47,7 +47,8 @@ class TestJobMessage:
 
     @pytest.mark.parametrize(
         "body",
-        ["", "{}", "null", "[]", '"x"', "{", '{"jobId": "x"}', '{"jobId": Infinity}', "[" * 100_000,
+        ["", "{}", "null", "[]", '"x"', "{", '{"jobId": "x"}', '{"jobId": Infinity}',
+         '{"jobId":1e300,"batchId":"b","listingId":7,"attempt":1,"assets":[]}', "[" * 100_000,
          '{"jobId":1,"batchId":"b","listingId":7,"attempt":1,"assets":["raw"]}'],
     )  # fmt: skip
     def test_other_bodies_are_invalid(self, body):

@@ -130,6 +130,25 @@ class TestDrainDeadLetters:
         assert env.drain() == 1
         assert env.queue.dead_depth() == 0
 
+    @pytest.mark.parametrize(
+        "body",
+        [
+            '{"jobId":1e300,"batchId":"b","listingId":1,"attempt":1,"assets":[]}',
+            '{"jobId":-1,"batchId":"b","listingId":1,"attempt":1,"assets":[]}',
+            "mangled",
+        ],
+    )
+    def test_an_id_that_no_job_can_have_is_unknown(self, env, move_to_dead_letters, caplog, body):
+        """
+        The database could not store it: the letter would come back for days.
+        """
+        env.queue.send_raw(body, {"JobId": "9" * 19})
+        move_to_dead_letters()
+
+        assert env.drain() == 1
+
+        assert [record.job_id for record in caplog.records] == [None]
+
     def test_the_attributes_name_the_job(self, env, move_to_dead_letters):
         """
         If the body is not valid, the job id is read from the attributes.
