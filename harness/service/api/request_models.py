@@ -114,8 +114,8 @@ Metadata = Annotated[
     dict[Annotated[str, StringConstraints(pattern=ALLOWED_TEXT, max_length=METADATA_NAME_LENGTH)], Text],
     Field(
         max_length=METADATA_ENTRIES,
-        description=f"Texts of the client about the file: at most {METADATA_ENTRIES} entries, names of at most "
-        f"{METADATA_NAME_LENGTH} and texts of at most {NAME_LENGTH} characters. They are only stored.",
+        description=f"Texts of the client about the file: at most {METADATA_ENTRIES} entries, names of at "
+        f"most {METADATA_NAME_LENGTH} and texts of at most {NAME_LENGTH} characters. They are only stored.",
         examples=[{"camera": "X100"}],
     ),
     BeforeValidator(_few_entries),
