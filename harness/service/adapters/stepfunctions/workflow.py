@@ -61,7 +61,9 @@ class StepFunctionsWorkflow(Workflow):
                     for event in page["events"]:
                         exited = event.get("stateExitedEventDetails", {})
                         if exited.get("name") == BUNDLE_STATE:
-                            return dict(json.loads(exited["output"]))
+                            state = dict(json.loads(exited["output"]))
+                            # A state whose error was caught exits too, without a result.
+                            return state if state.get("zip") else None
         except self._client.exceptions.ExecutionDoesNotExist:
             pass
         return None

@@ -8,6 +8,7 @@ import uuid
 
 import boto3
 import pytest
+from botocore.stub import Stubber
 
 from harness.service.adapters.stepfunctions.workflow import StepFunctionsWorkflow
 from harness.service.core.errors import Unavailable
@@ -70,6 +71,35 @@ def test_the_states_of_a_real_execution_are_returned(aws: boto3.Session) -> None
     ]
     assert steps[0].name == "Both"
     assert all(step.started_at and step.finished_at for step in steps)
+
+
+@pytest.mark.parametrize(
+    ("output", "finished"),
+    [
+        ({"jobId": 7, "zip": {"key": "1/zip/b/7/full.zip"}}, True),
+        ({"jobId": 7, "error": {"Error": "Rejected", "Cause": "TOO_LARGE: the ZIP"}}, False),
+    ],
+)
+def test_a_bundle_state_that_was_caught_is_no_finished_work(
+    output: dict[str, object], finished: bool
+) -> None:
+    """
+    Step Functions writes that a state was exited also if its error was caught.
+    """
+    arn = "arn:aws:states:us-east-1:123456789012:stateMachine:sm"
+    workflow = StepFunctionsWorkflow(boto3.Session(**CREDENTIALS), state_machine_arn=arn)
+    exited = {
+        "id": 9,
+        "type": "TaskStateExited",
+        "timestamp": 0,
+        "stateExitedEventDetails": {"name": "CreateZipBundle", "output": json.dumps(output)},
+    }
+    with Stubber(workflow._client) as stepfunctions:
+        stepfunctions.add_response("get_execution_history", {"events": [exited]})
+
+        state = workflow.finished_work(f"{arn.replace(':stateMachine:', ':execution:')}:n")
+
+    assert state == (output if finished else None)
 
 
 def test_an_engine_that_cannot_be_reached_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
