@@ -3,14 +3,22 @@
 import logging
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from harness.service.core.errors import BatchConflict, FieldError, ListingStatusInvalid, ManifestInvalid
+from harness.service.core.errors import (
+    BatchConflict,
+    FieldError,
+    ListingNotFound,
+    ListingStatusInvalid,
+    ManifestInvalid,
+)
 from harness.service.core.model.access_policy import AccessPolicy, Caller
 from harness.service.core.model.batch import Batch, BatchStatus, Upload
 from harness.service.core.model.identifiers import BatchId, ListingId
 from harness.service.core.model.job_message import must_fit
+from harness.service.core.model.listing import Listing
 from harness.service.core.model.manifest import ManifestFile, UploadLimits
+from harness.service.core.model.media_type import Family
 from harness.service.core.model.object_key import raw_keys
 from harness.service.core.ports.clock import Clock
 from harness.service.core.ports.instruments import Instruments
@@ -82,8 +90,7 @@ class CreateUploadBatch:
         family = self.limits.check(files)
         listing = self.listings.get_listing(listing_id)
         self.policy.must_control(caller, listing, family)
-        if not self.policy.accepts_uploads(listing, family):
-            raise ListingStatusInvalid(f"Listing {listing.id} does not accept uploads in its current status.")
+        self._must_accept_uploads(listing, family)
 
         batch_id = BatchId(str(uuid.uuid4()))
         keys = raw_keys(listing.id, batch_id, files)
@@ -97,7 +104,10 @@ class CreateUploadBatch:
         )
         with self.media.transaction() as tx:
             # The lock prevents that another request creates or retries a batch with this reference now.
-            tx.lock_listing(listing.id)
+            locked = tx.lock_listing(listing.id)
+            if locked is None:
+                raise ListingNotFound(f"There is no listing {listing.id}.")
+            self._must_accept_uploads(replace(listing, status=locked), family)
             if replaces:
                 _must_be_replaceable(tx.get_batch_by_id(replaces), batch)
             tx.create_batch(batch)
@@ -105,6 +115,10 @@ class CreateUploadBatch:
         self.instruments.batch_entered(batch.status)
         log.info("service.media.create_upload_batch.created", extra=batch.log_fields | {"files": len(slots)})
         return CreatedBatch(batch_id, self.upload_ttl, slots)
+
+    def _must_accept_uploads(self, listing: Listing, family: Family) -> None:
+        if not self.policy.accepts_uploads(listing, family):
+            raise ListingStatusInvalid(f"Listing {listing.id} does not accept uploads in its current status.")
 
     def _slot(self, file: ManifestFile, key: str) -> UploadSlot:
         signed = self.storage.sign_upload(

@@ -132,6 +132,30 @@ class TestCreateUploadBatch:
         with pytest.raises(ListingStatusInvalid):
             env.opened()
 
+    @pytest.mark.parametrize(
+        ("change", "error"),
+        [
+            (lambda listings: listings.set_status(APARTMENT, ListingStatus(7)), ListingStatusInvalid),
+            (lambda listings: listings.delete_listing(APARTMENT), ListingNotFound),
+        ],
+        ids=["advanced", "deleted"],
+    )
+    def test_a_listing_that_changes_meanwhile_accepts_no_batch(self, env, monkeypatch, change, error):
+        """
+        Its status is read again under its lock: another batch may become READY while the URLs are signed.
+        """
+        sign = env.storage.sign_upload
+
+        def sign_slowly(*arguments, **options):
+            change(env.listings)
+            return sign(*arguments, **options)
+
+        monkeypatch.setattr(env.storage, "sign_upload", sign_slowly)
+
+        with pytest.raises(error):
+            env.opened()
+        assert env.media.list_batches_by_listing(APARTMENT) == []
+
     @pytest.mark.parametrize("status", list(ListingStatus))
     @pytest.mark.parametrize("family", ["photos", "project"])
     def test_developments_accept_each_family_until_the_approval(self, env, files, status, family):
