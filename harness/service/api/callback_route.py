@@ -19,7 +19,14 @@ from harness.service.api.request_body import BoundedRequest
 from harness.service.api.response_models import CallbackAccepted, answer
 from harness.service.api.telemetry import log_fields_of
 from harness.service.core.errors import CallbackInvalid, JobNotFound, SignatureInvalid, Unavailable
-from harness.service.core.model.callback import KEY_LENGTH, CallbackStatus, ProcessingCallback
+from harness.service.core.model.callback import (
+    KEY_LENGTH,
+    LABEL_LENGTH,
+    LARGEST_SIDE,
+    LONGEST_DURATION,
+    CallbackStatus,
+    ProcessingCallback,
+)
 from harness.service.core.model.callback_signature import verify
 from harness.service.core.model.identifiers import LARGEST_INTEGER
 from harness.service.core.ports.instruments import Instruments
@@ -71,15 +78,19 @@ _NUMBER = {"type": ["number", "null"], "minimum": 0, "maximum": LARGEST_INTEGER}
 _INTEGER = {"type": ["integer", "null"], "minimum": 0, "maximum": LARGEST_INTEGER}
 _ID = {"type": ["integer", "string"], "minimum": 0, "maximum": LARGEST_INTEGER, "pattern": "^[0-9]{1,15}$"}
 _KEY = _text(KEY_LENGTH)
+_BY_LABEL = {
+    "type": ["object", "null"],
+    "propertyNames": {"maxLength": LABEL_LENGTH},
+    "additionalProperties": _KEY,
+}
 _OUTPUT = {
     "type": "object",
     "required": ["rawKey"],
     "properties": {
         "rawKey": {"type": "string", "minLength": 1, "maxLength": KEY_LENGTH},
-        "outputs": {"type": ["object", "null"], "additionalProperties": _KEY},
-        "resolutions": {"type": ["object", "null"], "additionalProperties": _KEY},
-        "durationSeconds": _NUMBER,
-        **dict.fromkeys(("width", "height"), _INTEGER),
+        **dict.fromkeys(("outputs", "resolutions"), _BY_LABEL),
+        "durationSeconds": _NUMBER | {"maximum": LONGEST_DURATION},
+        **dict.fromkeys(("width", "height"), _INTEGER | {"maximum": LARGEST_SIDE}),
         **dict.fromkeys(("processedKey", "thumbnailKey"), _KEY),
         **dict.fromkeys(("errorCode", "errorMessage"), _LONG_TEXT),
     },
@@ -115,7 +126,8 @@ _BODY = {
         "step": _STEP,
         "error": {"type": ["string", "object", "null"]},
         "failureReason": _LONG_TEXT,
-        **dict.fromkeys(("externalId", "traceparent"), _text(255)),
+        "externalId": _text(255) | {"pattern": "^[\\x00-\\x7F]*$"},
+        "traceparent": _text(255),
     },
     "examples": [{"jobId": 7, "status": "RUNNING", "externalId": "arn:aws:states:…:execution:…"}],
 }

@@ -17,7 +17,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from harness.service.core.errors import BatchConflict, BatchNotFound, BatchStatusInvalid
-from harness.service.core.model.failure import CODE_LENGTH, UPLOAD_ABANDONED, Failure
+from harness.service.core.model.failure import UPLOAD_ABANDONED, Failure
 from harness.service.core.model.identifiers import BatchId, ListingId, UserId
 from harness.service.core.model.manifest import ManifestFile
 from harness.service.core.model.media_type import Family
@@ -195,7 +195,7 @@ class Batch:
             self,
             status=BatchStatus.FAILED,
             processing_finished_at=at,
-            error_code=failure.code[:CODE_LENGTH],
+            error_code=failure.code,
             error_detail=failure.detail,
         )
 

@@ -4,7 +4,6 @@ A callback: the message of the pipeline about the end (and, optionally, the star
 The document arrives over HTTP. If the callback is lost, the same document is in the output of the execution.
 """
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,7 +11,13 @@ from enum import StrEnum
 from typing import TypeVar
 
 from harness.service.core.errors import CallbackInvalid, FieldError
-from harness.service.core.model.failure import MISSING_PROCESSED_KEY, PARTIAL, Failure
+from harness.service.core.model.failure import (
+    CODE_LENGTH,
+    DETAIL_LENGTH,
+    MISSING_PROCESSED_KEY,
+    PARTIAL,
+    Failure,
+)
 from harness.service.core.model.identifiers import LARGEST_INTEGER, BatchId, JobId, ListingId, parse_id
 from harness.service.core.model.job import StepProgress
 from harness.service.core.model.object_key import belongs_to
@@ -20,6 +25,11 @@ from harness.service.core.model.object_key import belongs_to
 T = TypeVar("T")
 
 KEY_LENGTH = 512
+LABEL_LENGTH = 100
+LARGEST_SIDE = 999_999_999
+"""The largest width and height [px]; a resolution is stored in 20 characters."""
+LONGEST_DURATION = 2**32 - 1
+"""The longest video [s]; the duration is stored in 32 bits."""
 EARLIEST_YEAR = 1970
 
 
@@ -126,9 +136,9 @@ class ProcessingCallback:
             batch_id=BatchId(batch) if (batch := fields.text("batchId", 36)) else None,
             listing_id=ListingId(fields.identifier("listingId")) if fields.has("listingId") else None,
             provider=fields.text("provider", 50),
-            external_id=fields.text("externalId", 255),
+            external_id=fields.ascii_text("externalId", 255),
             started_at=fields.moment("startedAt"),
-            outputs=tuple(_output(each) for each in fields.items("outputs")),
+            outputs=_outputs(fields),
             zip=_zip(fields.values["zip"]) if fields.has("zip") else None,
             failure=_failure(fields, status),
             traceparent=fields.text("traceparent", 255),
@@ -147,7 +157,7 @@ class ProcessingCallback:
         """
         bundle = _Fields.of(state.get("zip"), "zip")
         bundle.required("key", KEY_LENGTH)
-        outputs = tuple(_output(each) for each in bundle.items("outputs"))
+        outputs = _outputs(bundle)
         is_partial = any(output.error_code for output in outputs)
         return cls(
             job_id=job_id,
@@ -218,6 +228,16 @@ class ProcessingCallback:
         return None
 
 
+def _outputs(fields: "_Fields") -> tuple[AssetOutput, ...]:
+    outputs = tuple(_output(each) for each in fields.items("outputs"))
+    seen: set[str] = set()
+    for index, output in enumerate(outputs):
+        if output.raw_key in seen:
+            raise _invalid(f"outputs[{index}].rawKey", "is repeated")
+        seen.add(output.raw_key)
+    return outputs
+
+
 def _output(document: object) -> AssetOutput:
     fields = _Fields.of(document, "outputs[]")
     return AssetOutput(
@@ -226,11 +246,11 @@ def _output(document: object) -> AssetOutput:
         thumbnail_key=fields.text("thumbnailKey", KEY_LENGTH),
         variants=fields.texts("outputs"),
         resolutions=fields.texts("resolutions"),
-        width=fields.whole("width"),
-        height=fields.whole("height"),
-        duration_seconds=fields.number("durationSeconds"),
-        error_code=(fields.text("errorCode") or "")[:50] or None,
-        error_message=fields.text("errorMessage"),
+        width=fields.whole("width", LARGEST_SIDE),
+        height=fields.whole("height", LARGEST_SIDE),
+        duration_seconds=fields.number("durationSeconds", LONGEST_DURATION),
+        error_code=fields.cut_text("errorCode", CODE_LENGTH),
+        error_message=fields.cut_text("errorMessage", DETAIL_LENGTH),
     )
 
 
@@ -294,6 +314,16 @@ class _Fields:
             raise _invalid(name, f"must be at most {limit} characters")
         return value or None
 
+    def ascii_text(self, name: str, limit: int) -> str | None:
+        value = self.text(name, limit)
+        if not (value or "").isascii():
+            raise _invalid(name, "must be ASCII")
+        return value
+
+    def cut_text(self, name: str, length: int) -> str | None:
+        """Return the first characters of a text: a failure counts also if its text is too long."""
+        return (self.text(name) or "")[:length] or None
+
     def required(self, name: str, limit: int) -> str:
         value = self.text(name, limit)
         if value is None:
@@ -313,14 +343,14 @@ class _Fields:
             raise _invalid(name, "is out of range")
         return value
 
-    def number(self, name: str) -> float | None:
+    def number(self, name: str, largest: int = LARGEST_INTEGER) -> float | None:
         value = self._typed(name, "a number", int, float)
-        if value is not None and not (math.isfinite(value) and 0 <= value <= LARGEST_INTEGER):
+        if value is not None and not 0 <= value <= largest:
             raise _invalid(name, "is out of range")
         return None if value is None else float(value)
 
-    def whole(self, name: str) -> int | None:
-        value = self.number(name)
+    def whole(self, name: str, largest: int = LARGEST_INTEGER) -> int | None:
+        value = self.number(name, largest)
         if value is not None and not value.is_integer():
             raise _invalid(name, "must be a whole number")
         return None if value is None else int(value)
@@ -342,6 +372,8 @@ class _Fields:
 
     def texts(self, name: str) -> Mapping[str, str]:
         fields = _Fields(self._typed(name, "an object", dict) or {})
+        if any(len(str(label)) > LABEL_LENGTH for label in fields.values):
+            raise _invalid(name, f"must have names of at most {LABEL_LENGTH} characters")
         return {str(label): key for label in fields.values if (key := fields.text(label, KEY_LENGTH))}
 
     def _typed(self, name: str, description: str, *kinds: type[T]) -> T | None:

@@ -34,10 +34,14 @@ _CODED = re.compile(r"([A-Z][A-Z0-9_]{2,49})(?::\s*(.*))?", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Code and description of a failure; ``code`` has at most 50 characters."""
+    """Code and description of a failure, cut to the 50 and 4000 characters that are stored."""
 
     code: str
     detail: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "code", self.code[:CODE_LENGTH])
+        object.__setattr__(self, "detail", self.detail[:DETAIL_LENGTH])
 
     @classmethod
     def of_status(cls, status: str) -> "Failure":
@@ -58,10 +62,10 @@ class Failure:
         text = _innermost(cause)
         for candidate in (text, name):
             if match := _CODED.fullmatch(candidate.strip()):
-                return cls(match[1], (match[2] or text or name)[:DETAIL_LENGTH])
+                return cls(match[1], match[2] or text or name)
         unknown = cls.of_status(status)
         detail = ": ".join(part for part in (name, text) if part) or unknown.detail
-        return cls(unknown.code, detail[:DETAIL_LENGTH])
+        return cls(unknown.code, detail)
 
 
 DELETED_BEFORE_START = Failure(BATCH_DELETED, "The batch was deleted before its job was started.")

@@ -113,7 +113,14 @@ class TestParse:
             {"startedAt": "0001-01-01T00:00:00+07:07"},
             {"startedAt": "1969-12-31T23:59:59Z"},
             {"error": 5},
+            {"externalId": "façade"},
+            {"outputs": [{"rawKey": "k", "processedKey": "large"}, {"rawKey": "k"}]},
+            {"outputs": [{"rawKey": "k", "outputs": {"l" * 101: "large"}}]},
+            {"outputs": [{"rawKey": "k", "width": 10**399}]},
+            {"outputs": [{"rawKey": "k", "width": 10**9, "height": 10**9}]},
+            {"outputs": [{"rawKey": "k", "durationSeconds": 5e9}]},
         ],
+        ids=lambda fields: repr(fields)[:60],
     )
     def test_wrong_types_are_invalid(self, fields):
         """
@@ -123,6 +130,31 @@ class TestParse:
             ProcessingCallback.parse({"jobId": 5, "status": "SUCCEEDED"} | fields)
 
         assert refused.value.errors[0].field
+
+    def test_the_largest_values_fit_into_their_columns(self):
+        """
+        The resolution has 20 characters, the duration 32 bits.
+        """
+        output = {"rawKey": "k", "width": 999_999_999, "height": 999_999_999, "durationSeconds": 2**32 - 1}
+
+        callback = ProcessingCallback.parse({"jobId": 5, "status": "SUCCEEDED", "outputs": [output]})
+
+        (read,) = callback.outputs
+        assert len(read.resolution) <= 20
+        assert round(read.duration_seconds) < 2**32
+
+    def test_long_texts_are_cut(self):
+        """
+        A failure is not lost because its text is longer than its column.
+        """
+        outputs = [
+            {"rawKey": f"{n}", "errorCode": f"{n:050}", "errorMessage": "m" * 70_000} for n in range(2000)
+        ]
+
+        callback = ProcessingCallback.parse({"jobId": 5, "status": "PARTIAL_SUCCESS", "outputs": outputs})
+
+        assert {len(output.error_message) for output in callback.outputs} == {4000}
+        assert len(callback.failure_for(["0"]).detail) == 4000
 
     @pytest.mark.parametrize("document", [None, [], "x", 5, {"body": {"jobId": 5, "status": "RUNNING"}}])
     def test_other_documents_are_invalid(self, document):
