@@ -74,7 +74,7 @@ class StepFunctionsWorkflow(Workflow):
             with unavailable_errors("Step Functions"):
                 pages = history.paginate(executionArn=arn, includeExecutionData=False)
                 return steps_of([event for page in pages for event in page["events"]])
-        except self._client.exceptions.ExecutionDoesNotExist:
+        except (self._client.exceptions.ExecutionDoesNotExist, self._client.exceptions.InvalidArn):
             return []
 
     def ping(self) -> None:

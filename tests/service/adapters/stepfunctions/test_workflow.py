@@ -102,6 +102,19 @@ def test_a_bundle_state_that_was_caught_is_no_finished_work(
     assert state == (output if finished else None)
 
 
+@pytest.mark.parametrize("code", ["ExecutionDoesNotExist", "InvalidArn"])
+def test_an_id_of_no_execution_has_no_steps(code: str) -> None:
+    """
+    A callback may name its job of MediaConvert before the dispatcher has noted the execution.
+    """
+    arn = "arn:aws:states:us-east-1:123456789012:stateMachine:sm"
+    workflow = StepFunctionsWorkflow(boto3.Session(**CREDENTIALS), state_machine_arn=arn)
+    with Stubber(workflow._client) as stepfunctions:
+        stepfunctions.add_client_error("get_execution_history", code, http_status_code=400)
+
+        assert workflow.steps("1700000000000-abc") == []
+
+
 def test_an_engine_that_cannot_be_reached_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     No server listens: every call raises `Unavailable`.
