@@ -4,11 +4,13 @@ import logging
 from dataclasses import dataclass
 from datetime import timedelta
 
+from harness.service.core.errors import Unavailable
 from harness.service.core.model.batch import Batch, MediaStage
 from harness.service.core.model.object_key import key_prefixes
 from harness.service.core.ports.clock import Clock
 from harness.service.core.ports.media_repository import MediaRepository
 from harness.service.core.ports.object_storage import ObjectStorage
+from harness.service.core.use_cases.error_handling import isolate_errors
 
 log = logging.getLogger(__name__)
 
@@ -37,13 +39,16 @@ class TagMediaObjects:
 
         Raises:
             Unavailable: The database or the bucket does not answer. The other batches stay pending.
+            ExceptionGroup: Batches that cannot be tagged, which stay pending; the others were tagged.
         """
         expired = self.clock.now() - timedelta(seconds=self.upload_ttl)
         batches = self.media.list_batches_to_tag(issued_before=expired, limit=limit)
-        for batch in batches:
-            if stage := batch.pending_stage:
-                self._tag(batch, stage)
-        return len(batches)
+        return isolate_errors(batches, self._tag_pending, stop_at=(Unavailable,))
+
+    def _tag_pending(self, batch: Batch) -> bool:
+        if stage := batch.pending_stage:
+            self._tag(batch, stage)
+        return True
 
     def _tag(self, batch: Batch, stage: MediaStage) -> None:
         for key in self._keys(batch, stage):

@@ -88,6 +88,26 @@ class TestTagMediaObjects:
         assert env.tag() == 1
         assert list(env.storage.stages.values()) == [MediaStage.RAW_DONE]
 
+    def test_an_object_that_cannot_be_tagged_does_not_hold_back_the_others(self, env, monkeypatch):
+        """
+        Its batch stays pending; the error is raised after the last batch.
+        """
+        refused = env.batch_of(env.ready(reference="first").job_id)
+        tagged = env.batch_of(env.ready(reference="second", listing=DEVELOPMENT).job_id)
+        tag = env.storage.tag
+
+        def refuse(key, stage):
+            if key == refused.uploads[0].key:
+                raise ValueError("AccessDenied")
+            tag(key, stage)
+
+        monkeypatch.setattr(env.storage, "tag", refuse)
+
+        with pytest.raises(ExceptionGroup, match="1 failed, 1 done"):
+            env.tag()
+
+        assert list(env.storage.stages) == [tagged.uploads[0].key]
+
     def test_a_deletion_while_the_files_are_tagged_is_not_overwritten(self, env, monkeypatch):
         """
         The other worker was slow: the batch is pending again, and ends with the tag of deleted objects.
