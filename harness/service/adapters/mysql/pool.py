@@ -37,21 +37,28 @@ _ISOLATION = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
 
 TRANSIENT = {
     1021,  # disk full
+    1026,  # error writing a file, as on a full disk
+    1030,  # error of the storage engine, as on a full disk
     1037,  # out of memory
     1038,  # out of sort memory
     1040,  # too many connections
     1041,  # out of resources
     1053,  # server shutdown in progress
     1114,  # table full, also if the disk is full
+    1129,  # host blocked after too many failed connections, until the server is flushed
     1135,  # no thread for a new connection
+    1152,  # connection aborted by the server
     1158,  # network error reading packets
     1159,  # timeout reading packets
     1160,  # network error writing packets
     1161,  # timeout writing packets
+    1180,  # error during the commit, as on a full disk
+    1184,  # new connection aborted by the server
     1203,  # user has too many connections
     1205,  # lock wait timeout
     1206,  # no memory for more locks
     1290,  # read-only (fail-over)
+    1317,  # query interrupted by an administrator or a shutdown
     1836,  # read-only (fail-over)
     1927,  # connection was killed (MariaDB)
     1969,  # statement timeout (MariaDB)

@@ -150,7 +150,7 @@ class TestPool:
         with pytest.raises(pymysql.ProgrammingError), pool.session() as session:
             session.one(Statement("select", "nothing", "SELECT * FROM no_such_table"))
 
-    @pytest.mark.parametrize("code", [1021, 1037, 1038, 1041, 1114, 1135, 1206])
+    @pytest.mark.parametrize("code", [1021, 1026, 1030, 1037, 1038, 1041, 1114, 1135, 1180, 1206])
     def test_a_server_without_space_or_memory_is_unavailable(self, pool: Pool, code: int) -> None:
         """
         A full disk or table, or too little memory: the request is valid, and succeeds later.
@@ -159,6 +159,16 @@ class TestPool:
 
         with pytest.raises(Unavailable), pool.session() as session:
             session.write(full, code)
+
+    @pytest.mark.parametrize("code", [1129, 1152, 1184, 1317])
+    def test_an_interrupted_or_blocked_client_is_unavailable(self, pool: Pool, code: int) -> None:
+        """
+        The server or its administrator ended the query or the connection: the request is valid.
+        """
+        ended = Statement("signal", "server", "SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = %s")
+
+        with pytest.raises(Unavailable), pool.session() as session:
+            session.write(ended, code)
 
     def test_a_busy_pool_is_unavailable_after_a_time_out(self, database_url: str) -> None:
         """
