@@ -6,7 +6,9 @@ import io
 import struct
 import zlib
 from enum import StrEnum
+from fractions import Fraction
 
+import av
 from PIL import Image
 
 from harness.lab.workload.media.documents import document
@@ -35,6 +37,20 @@ def zeroed(content: bytes, count: int) -> bytes:
     """Return *content* with *count* zero bytes in its middle, as a disk or a network may leave them."""
     start = (len(content) - count) // 2
     return content[:start] + bytes(count) + content[start + count :]
+
+
+def with_pixel_aspect(video: MediaFile, aspect: Fraction) -> MediaFile:
+    """Return the pictures of an MP4 with pixels of another width / height."""
+    buffer = io.BytesIO()
+    with av.open(io.BytesIO(video.content)) as source, av.open(buffer, "w", format="mp4") as target:
+        pictures = source.streams.video[0]
+        stream = target.add_stream_from_template(pictures)
+        stream.sample_aspect_ratio = aspect
+        for packet in source.demux(pictures):
+            if packet.dts is not None:  # the last packet is empty
+                packet.stream = stream
+                target.mux(packet)
+    return MediaFile(buffer.getvalue(), video.content_type, video.extension)
 
 
 def many_scans(scans: int, side: int = 512) -> bytes:

@@ -5,7 +5,9 @@ from typing import IO, Any
 from harness.service.pipeline import image_decoding, video_probe
 from harness.service.pipeline.execution_assets import ExecutionAsset, is_document, is_video
 from harness.service.pipeline.formats import media_kind, pdf_document
+from harness.service.pipeline.formats.undecodable import VIDEO_SIZE_UNSUPPORTED, Undecodable
 from harness.service.pipeline.image_limits import DecodingMemory
+from harness.service.pipeline.renditions import can_be_made
 
 
 def properties(asset: ExecutionAsset, file: IO[bytes], path: str) -> dict[str, Any]:
@@ -27,6 +29,9 @@ def properties(asset: ExecutionAsset, file: IO[bytes], path: str) -> dict[str, A
 
 def _video(path: str) -> dict[str, Any]:
     video = video_probe.probe(path)
+    if not can_be_made(video.width, video.height):
+        reason = f"a video of {video.width}x{video.height} pixels as displayed cannot be transcoded"
+        raise Undecodable(reason, VIDEO_SIZE_UNSUPPORTED)
     found = {
         "width": video.width,
         "height": video.height,

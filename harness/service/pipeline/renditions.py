@@ -14,6 +14,8 @@ from harness.service.core.model.asset import HLS, POSTER
 FRAME_SUFFIX = ".0000000.jpg"
 """What MediaConvert adds to the destination of the first captured frame."""
 KEYFRAME_INTERVAL_S = 2
+SHORTEST_SIDE, LONGEST_SIDE = 32, 4096
+"""The sides of an H.264 output of MediaConvert."""
 
 _BT709 = "FORCE_709"
 
@@ -30,6 +32,13 @@ class Rung:
 
 
 _STANDARD_RUNGS = ((1080, 5_000_000, 128_000), (720, 3_000_000, 96_000))
+
+
+def can_be_made(width: int, height: int) -> bool:
+    """Return whether the transcoder can make every size in which a video of *width* × *height* is offered."""
+    if min(width, height) < SHORTEST_SIDE:
+        return False
+    return all(max(rung.width, rung.height) <= LONGEST_SIDE for rung in ladder(width, height))
 
 
 def ladder(width: int, height: int) -> tuple[Rung, ...]:

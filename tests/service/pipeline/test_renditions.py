@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.service.pipeline.renditions import keys, ladder, output_settings
+from harness.service.pipeline.renditions import can_be_made, keys, ladder, output_settings
 from tests.media_state_machine import transcoding_job
 
 VIDEO = {
@@ -38,6 +38,24 @@ def job_settings(video):
 def test_a_video_is_offered_in_sizes_up_to_its_own(source, offered):
     """1080p and 720p are the shorter side; no video is enlarged; sides are even."""
     assert [(rung.label, rung.width, rung.height) for rung in ladder(*source)] == offered
+
+
+@pytest.mark.parametrize(
+    ("size", "made"),
+    [
+        ((7680, 4320), True),
+        ((4096, 1080), True),
+        ((4200, 1080), False),
+        ((1080, 4200), False),
+        ((4096, 32), True),
+        ((480, 31), False),
+        ((0, 480), False),
+        ((3_200_000, 640), False),
+    ],
+)
+def test_a_size_outside_the_limits_of_the_transcoder_cannot_be_made(size, made):
+    """A side of an H.264 output has 32 to 4096 pixels."""
+    assert can_be_made(*size) is made
 
 
 def test_bitrates_are_capped():

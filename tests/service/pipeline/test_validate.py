@@ -1,6 +1,7 @@
 """The Lambda function that checks the files."""
 
 import re
+from fractions import Fraction
 
 import pytest
 
@@ -10,7 +11,7 @@ from harness.lab.workload.media.photos import photograph
 from harness.lab.workload.media.videos import video
 from harness.service.core.errors import Rejected
 from harness.service.pipeline.validate import handler
-from tests.media_defects import Defect, damaged, many_scans, zeroed
+from tests.media_defects import Defect, damaged, many_scans, with_pixel_aspect, zeroed
 from tests.media_state_machine import transcoding_job
 
 PHOTO = photograph(1, 320, 240)
@@ -204,6 +205,15 @@ class TestRejections:
             handler(pipeline.execution_input)
 
         assert "/tmp" not in str(refused.value)
+
+    @pytest.mark.parametrize("aspect", [Fraction(1, 5000), Fraction(5000)])
+    def test_videos_that_are_displayed_as_a_line(self, pipeline, aspect):
+        """Pixels of an extreme format give a size that no transcoder makes."""
+        file = with_pixel_aspect(video(1, 320, 180, duration=0.2), aspect)
+        asset = pipeline.upload("v", "VIDEO_HORIZONTAL", file)
+
+        with pytest.raises(Rejected, match=rf"^VIDEO_SIZE_UNSUPPORTED: {asset['key']}: "):
+            handler(pipeline.execution_input)
 
     @pytest.mark.parametrize("content", [b"no header %%EOF", b"%PDF-1.4 cut sho"])
     def test_documents_without_beginning_or_end(self, pipeline, content):

@@ -10,6 +10,8 @@ IMAGE_TOO_COMPLEX = "IMAGE_TOO_COMPLEX"
 """The decoding of the image takes too long: a JPEG with too many scans."""
 VIDEO_TOO_LARGE = "VIDEO_TOO_LARGE"
 """The pictures of the video have too many pixels."""
+VIDEO_SIZE_UNSUPPORTED = "VIDEO_SIZE_UNSUPPORTED"
+"""The video as it is displayed is too small, or too long on one side, for the transcoder."""
 PDF_ENCRYPTED = "PDF_ENCRYPTED"
 """The document opens only with a password."""
 
