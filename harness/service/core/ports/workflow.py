@@ -67,7 +67,7 @@ class Workflow(Protocol):
 
     @abstractmethod
     def steps(self, arn: str) -> Sequence[Step]:
-        """Return the states that an execution has entered, in this order; empty for an ARN of no execution."""
+        """Return the states that an execution has entered, in order; empty for an ARN of no execution."""
 
     @abstractmethod
     def ping(self) -> None:

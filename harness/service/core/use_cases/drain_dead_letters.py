@@ -74,7 +74,9 @@ class DrainDeadLetters:
             if not job.status.terminal and self.workflow.find(job.execution_name) is not None:
                 log.warning("service.media.drain_dead_letters.started", extra={"job_id": job_id})
                 return
-            self.handle_callback(ProcessingCallback.failed(job_id, Failure(DLQ_REDRIVE, detail)))
+            # A second copy of its message may have started it meanwhile.
+            callback = ProcessingCallback.failed(job_id, Failure(DLQ_REDRIVE, detail))
+            self.handle_callback(callback, expected=job.status)
         except JobNotFound:
             log.warning("service.media.drain_dead_letters.unknown_job", extra={"job_id": job_id})
 

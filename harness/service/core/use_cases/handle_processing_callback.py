@@ -53,9 +53,9 @@ class HandleProcessingCallback:
     policy: AccessPolicy
 
     @retry_after_deadlock
-    def __call__(self, callback: ProcessingCallback) -> CallbackOutcome:
+    def __call__(self, callback: ProcessingCallback, *, expected: JobStatus | None = None) -> CallbackOutcome:
         """
-        Apply the callback.
+        Apply the callback; with *expected*, only to a job that still has this status.
 
         Raises:
             JobNotFound: The job does not exist.
@@ -70,7 +70,7 @@ class HandleProcessingCallback:
         listing = self._listing(batch.listing_id)
 
         with self.media.transaction() as tx:
-            outcome = self._apply(tx, callback, batch.id, listing)
+            outcome = self._apply(tx, callback, batch.id, listing, expected)
 
         self._report(callback, outcome)
         return outcome
@@ -82,14 +82,19 @@ class HandleProcessingCallback:
             return None  # Deleted while its media were processed.
 
     def _apply(
-        self, tx: MediaTransaction, callback: ProcessingCallback, batch_id: BatchId, listing: Listing | None
+        self,
+        tx: MediaTransaction,
+        callback: ProcessingCallback,
+        batch_id: BatchId,
+        listing: Listing | None,
+        expected: JobStatus | None,
     ) -> CallbackOutcome:
         if listing is not None:
             tx.lock_listing(listing.id)
         batch = tx.get_batch_by_id(batch_id, for_update=True, include_deleted=True)
         jobs = tx.list_jobs_by_batch(batch.id)
         job = next(job for job in jobs if job.id == callback.job_id)
-        if job.status.terminal:
+        if job.status.terminal or expected not in (None, job.status):
             return CallbackOutcome(job, batch, entered=(), changed=False)
 
         now = self.clock.now()

@@ -91,6 +91,32 @@ class TestDrainDeadLetters:
         assert env.queue.dead_depth() == 0
         assert env.instruments.counts["media_processing_dlq_messages_total"] == 1
 
+    def test_a_job_that_starts_meanwhile_is_left_to_its_execution(
+        self, env, move_to_dead_letters, monkeypatch
+    ):
+        """
+        A second copy of the message starts it after the drain has found no execution.
+        """
+        accepted = env.received()
+        message = env.media.list_outbox()[0].message
+        env.flush()
+        move_to_dead_letters()
+        env.queue.send(message)
+        find = env.workflow.find
+
+        def find_late(name):
+            found = find(name)
+            assert env.dispatch() == 1
+            return found
+
+        monkeypatch.setattr(env.workflow, "find", find_late)
+
+        assert env.drain() == 1
+
+        assert env.job(accepted.job_id).status is JobStatus.RUNNING
+        env.handle(env.success(accepted.job_id))
+        assert env.batch_status(accepted.job_id) is BatchStatus.READY
+
     def test_letter_that_comes_back_is_counted_once(self, env, move_to_dead_letters):
         """
         A dead letter that is received again after a failed deletion is counted once.
