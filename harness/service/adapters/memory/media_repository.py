@@ -185,7 +185,7 @@ class _Reads(MediaReads):
         pending = [
             (batch.pending_stage.value, batch)
             for batch in self._where("batches", "pending", True)
-            if batch.received_at or batch.issued_at < issued_before
+            if batch.issued_at < issued_before
         ]
         return [batch for _, batch in sorted(pending, key=lambda each: each[0])[:limit]]
 

@@ -79,7 +79,7 @@ LIST_BATCHES_TO_TAG = Statement(
     BATCHES_TABLE,
     _SELECT_BATCHES
     + """
-    WHERE b.pending_stage IS NOT NULL AND (b.received_at IS NOT NULL OR b.issued_at < %s)
+    WHERE b.pending_stage IS NOT NULL AND b.issued_at < %s
     ORDER BY b.pending_stage, b.id
     LIMIT %s
     """,

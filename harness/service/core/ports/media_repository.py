@@ -79,10 +79,9 @@ class MediaReads(Protocol):
     @abstractmethod
     def list_batches_to_tag(self, *, issued_before: datetime, limit: int = 20) -> list[Batch]:
         """
-        Return batches with a ``pending_stage``, the deleted ones first.
+        Return batches with a ``pending_stage`` that were issued before a time, the deleted ones first.
 
-        A batch that was never completed is returned only if it was issued before a time: its upload URLs may
-        still be used.
+        The upload URLs of a younger batch may still be used, also after its completion.
         """
 
     @abstractmethod
