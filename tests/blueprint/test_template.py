@@ -9,6 +9,8 @@ import pytest
 
 from harness.blueprint.template import TEMPLATE, load_alarms, load_template
 from harness.service.core.model.batch import MediaStage
+from harness.service.core.model.manifest import MEBIBYTE, UploadLimits
+from harness.service.pipeline.thumbnails import IMAGES_AT_ONCE
 
 CALLBACK_URL = "http://127.0.0.1:8000/internal/media-processing/callback"
 
@@ -140,6 +142,14 @@ class TestProjectTemplate:
         assert callback["CALLBACK_SECRET_ARN"] == (
             "arn:aws:secretsmanager:us-east-1:123456789012:secret:toq-media/callback-secret"
         )
+
+    @pytest.mark.parametrize(("name", "files"), [("validate", 1), ("thumbnails", IMAGES_AT_ONCE)])
+    def test_the_files_that_a_function_has_at_once_fit_into_its_storage(self, name, files):
+        """A full /tmp fails the invocation; the ZIP is streamed and needs no file."""
+        properties = load_template().functions[f"listing-media-{name}"].properties
+        mebibytes = properties.get("EphemeralStorage", {"Size": 512})["Size"]
+
+        assert mebibytes * MEBIBYTE > files * UploadLimits().file_bytes
 
     def test_states_outlast_the_functions_they_call(self):
         """A state with a shorter time-out than its function would retry work that still runs."""
