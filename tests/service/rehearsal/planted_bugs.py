@@ -107,7 +107,7 @@ def old_callback_wins(patch):
     """The callback of an older job changes the batch, although a newer job runs."""
     original = HandleProcessingCallback._apply
 
-    def apply(self, tx, callback, batch_id, listing):
+    def apply(self, tx, callback, batch_id, *rest):
         jobs = tx.list_jobs_by_batch(batch_id)
         if callback.job_id != jobs[0].id and callback.status != "RUNNING":
             batch = tx.get_batch_by_id(batch_id, for_update=True, include_deleted=True)
@@ -117,7 +117,7 @@ def old_callback_wins(patch):
                 after = handle_processing_callback._transitions(batch, callback, failure, now)[-1]
                 tx.update_batch_status(after, expected=batch.status)
                 return CallbackOutcome(jobs[0], after, (after.status,), changed=True)
-        return original(self, tx, callback, batch_id, listing)
+        return original(self, tx, callback, batch_id, *rest)
 
     patch.setattr(HandleProcessingCallback, "_apply", apply)
 
