@@ -41,11 +41,12 @@ def play_statistics(
     from harness.lab.results.writer import must_hold_a_run, new_run_folder
     from harness.lab.sim.compiled.not_lowerable import NotLowerable
     from harness.lab.sim.engine_choice import compiled_model
-    from harness.lab.sim.simulation import platform_of, read_machine
+    from harness.lab.sim.simulation import must_simulate, platform_of, read_machine
 
     if out is not None:
         must_hold_a_run(out)
     settings, (machine, _) = platform_of(scenario, platform, overrides), read_machine(state_machine)
+    must_simulate(scenario, settings, machine, state_machine)
     try:
         model = compiled_model(engine, scenario, settings, machine, counts=True)
     except NotLowerable as error:

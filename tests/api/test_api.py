@@ -18,6 +18,8 @@ import pytest
 import harness
 from harness.lab.report.plots import PlottableRun
 from harness.lab.results.run import Run
+from harness.lab.workload.scenario import Scenario
+from harness.lab.workload.scenario_file import ScenarioError
 
 ROOT = Path(__file__).parents[2]
 HEAVY = ["boto3", "gevent", "locust", "matplotlib", "numba", "numpy", "pandas", "pydantic", "rich", "simpy"]
@@ -145,6 +147,39 @@ class TestExamples:
             "p95_s",
             "p99_s",
         ]
+
+
+SLOTS = "mediaconvert.slots"
+STUDIES = {
+    "experiment": (),
+    "sweep": ({SLOTS: [1, 2]},),
+    "plan": (SLOTS, 1, 2, "p95(E2E:ready) <= 10 min"),
+    "frontier": ((SLOTS, 1, 2), ("api.threads", 1, 2), "p95(E2E:ready) <= 10 min"),
+    "sensitivity": ([SLOTS],),
+    "morris": ([SLOTS, "api.threads"],),
+    "what_if": ({SLOTS: [1, 2]},),
+}
+
+
+class TestStudies:
+    @pytest.mark.parametrize("name", STUDIES)
+    def test_a_fault_that_cannot_be_simulated_is_refused(self, name):
+        """
+        Otherwise its effect would be missing from the result.
+        """
+        fault = {"action": "harness:process:kill", "target": "worker", "at": "1 min"}
+        scenario = Scenario.model_validate(
+            {
+                "question": "Does a killed worker matter?",
+                "duration_s": 120,
+                "arrivals": [{"process": "poisson", "stages": [{"hold_per_s": 0.1, "for_s": 120}]}],
+                "flows": [{"name": "photo_shoot"}],
+                "faults": [fault],
+            }
+        )
+
+        with pytest.raises(ScenarioError, match="the simulator cannot play faults"):
+            getattr(harness, name)(scenario, *STUDIES[name], progress=False)
 
 
 class TestDisplay:

@@ -404,6 +404,14 @@ class TestSim:
         assert "cannot be read" in capsys.readouterr().err
 
 
+KILL = """
+[[faults]]
+action = "harness:process:kill"
+target = "worker"
+at = "10 s"
+"""
+
+
 class TestStatisticsOnly:
     def test_writes_percentiles_and_no_tables(self, scenario_file, tmp_path, capsys):
         """
@@ -442,6 +450,26 @@ class TestStatisticsOnly:
         """
         Nothing is played.
         """
+        code = sim(scenario_file, "--statistics-only", *words, "--out", tmp_path / "statistics")
+
+        assert code == 2
+        assert message in capsys.readouterr().err
+        assert not (tmp_path / "statistics").exists()
+
+    @pytest.mark.parametrize(
+        ("addition", "words", "message"),
+        [
+            (KILL, (), "the simulator cannot play faults[0], harness:process:kill"),
+            ("", ("--set", "lambda.reserved_concurrency.zipp=1"), "reserved_concurrency.zipp is not a funct"),
+        ],
+    )
+    def test_what_cannot_be_simulated_is_refused(
+        self, scenario_file, tmp_path, capsys, addition, words, message
+    ):
+        """
+        As with tables.
+        """
+        scenario_file.write_text(SCENARIO + addition)
         code = sim(scenario_file, "--statistics-only", *words, "--out", tmp_path / "statistics")
 
         assert code == 2

@@ -240,6 +240,29 @@ def must_fit_blueprint(scenario: Scenario) -> None:
     PipelineModel(scenario, platform_of(scenario), FolderRecorder())
 
 
+def must_simulate(
+    scenario: Scenario,
+    settings: Platform,
+    machine: StateMachine | None = None,
+    source: str | Path | Mapping[str, Any] | None = None,
+) -> None:
+    """
+    Check once, before many runs, what `simulate` checks before each; it takes some milliseconds.
+
+    Args:
+        source: Where the state machine was read from, for the message.
+
+    Raises:
+        ScenarioError: The scenario has a fault that the simulator cannot play.
+        MachineInvalid: The state machine cannot be simulated, or a setting belongs to nothing in it.
+    """
+    must_play(scenario, FaultWorld.SIMULATED)
+    try:
+        PipelineModel(scenario, settings, FolderRecorder(), machine=machine)
+    except ValueError as error:
+        raise _machine_invalid(source, error) from None
+
+
 def platform_of(
     scenario: Scenario, preset: Preset | None = None, overrides: Mapping[str, Any] | None = None
 ) -> Platform:

@@ -16,7 +16,7 @@ from harness.lab.sim.experiment.quantiles import Estimate
 from harness.lab.sim.experiment.replications import Replication, parallel_map, replicate
 from harness.lab.sim.experiment.warm_up import WarmUp, detect
 from harness.lab.sim.platform.platform_settings import Preset
-from harness.lab.sim.simulation import platform_of, read_machine
+from harness.lab.sim.simulation import must_simulate, platform_of, read_machine
 from harness.lab.workload.scenario import Scenario, load_scenario
 
 
@@ -79,6 +79,7 @@ class ExperimentPlan:
         scenario = self._loaded_scenario
         settings = platform_of(scenario, self.platform, self.overrides)
         machine, _ = read_machine(self.state_machine)
+        must_simulate(scenario, settings, machine, self.state_machine)
         one = partial(replicate, scenario, settings, machine, engine=self.engine)
         with parallel_map(self.processes, self.replications) as map_:
 

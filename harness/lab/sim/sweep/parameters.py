@@ -24,7 +24,7 @@ from harness.lab.sim.cost import Bill, Prices, bill
 from harness.lab.sim.engine_choice import EngineName
 from harness.lab.sim.platform.function_pool import PREFIX
 from harness.lab.sim.platform.platform_settings import SECTIONS, Platform, Preset
-from harness.lab.sim.simulation import platform_of, read_machine, simulate
+from harness.lab.sim.simulation import must_simulate, platform_of, read_machine, simulate
 from harness.lab.workload.scenario import Scenario
 from harness.lab.workload.scenario_file import invalid_values
 from harness.states_language.machine import StateMachine
@@ -94,9 +94,12 @@ class VariableSystem:
 
         Raises:
             ParameterInvalid, PlatformInvalid: A key is unknown or a value is invalid.
+            ScenarioError, MachineInvalid: It cannot be simulated there.
         """
         scenario, overrides = self._changed(point)
-        return scenario, platform_of(scenario, self.preset, overrides)
+        platform = platform_of(scenario, self.preset, overrides)
+        must_simulate(scenario, platform, self.machine, self.state_machine)
+        return scenario, platform
 
     def value_at_base(self, key: str) -> Any:
         """Return the value of a parameter that is not varied; raise ParameterInvalid if it has none."""
@@ -104,8 +107,7 @@ class VariableSystem:
             return self.scenario.arrival_rate
         document: Any
         if is_of_platform(key):
-            _, platform = self.at({})
-            document = platform.model_dump(mode="json", by_alias=True)
+            document = self._platform.model_dump(mode="json", by_alias=True)
         else:
             document = self.scenario.model_dump(mode="json")
         for part in key.split("."):
@@ -138,15 +140,18 @@ class VariableSystem:
     @property
     def identity(self) -> dict[str, JsonValue]:
         """What must be equal for results to belong together, by name."""
-        _, platform = self.at({})
         machine = self.state_machine
         if isinstance(machine, str | Path):
             machine = Path(machine).read_text(encoding="utf-8")
         return {
             "scenario": self.scenario.hash,
-            "platform": _digest(platform.model_dump(mode="json", by_alias=True)),
+            "platform": _digest(self._platform.model_dump(mode="json", by_alias=True)),
             "state machine": _digest(machine),
         }
+
+    @property
+    def _platform(self) -> Platform:
+        return platform_of(self.scenario, self.preset, self.overrides)
 
     def _changed(self, point: Point) -> tuple[Scenario, dict[str, Any]]:
         scenario, overrides = self.scenario, dict(self.overrides)

@@ -5,6 +5,7 @@ The varied parameters: keys of the platform and of the scenario, and the arrival
 import pytest
 
 from harness.lab.sim.platform.platform_settings import PlatformInvalid
+from harness.lab.sim.simulation import MachineInvalid
 from harness.lab.sim.sweep.parameters import ParameterInvalid, points_of, text_of
 
 
@@ -72,6 +73,21 @@ class TestSystem:
         """
         with pytest.raises(PlatformInvalid, match=r"did you mean mediaconvert\.slots\?"):
             queue(0.1, 100).at({"mediaconvert.slotz": 5})
+
+    @pytest.mark.parametrize(
+        ("key", "value", "message"),
+        [
+            ("lambda.reserved_concurrency.thumbnial", 1, "thumbnial is not a function; the functions are"),
+            ("behaviours.Wrok.servers", 2, r"platform\.behaviours\.Wrok belongs to no Task"),
+            ("model.Wrok.fixed_s", 1.0, r"model\.Wrok belongs to no Task"),
+        ],
+    )
+    def test_a_key_that_belongs_to_nothing_is_named(self, queue, key, value, message):
+        """
+        Otherwise every point of a study would be the same system, whatever the engine.
+        """
+        with pytest.raises(MachineInvalid, match=message):
+            queue(0.1, 100).at({key: value})
 
     def test_values_that_are_not_set_are_those_of_the_template(self, queue):
         """
