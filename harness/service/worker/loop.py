@@ -10,6 +10,7 @@ from enum import StrEnum
 from prometheus_client import CollectorRegistry, Counter
 
 from harness.service.core.errors import Unavailable
+from harness.service.core.use_cases.error_handling import each_item_reported
 
 FIRST_BACK_OFF = 0.5
 LONGEST_BACK_OFF = 30.0
@@ -22,7 +23,7 @@ class Health(StrEnum):
     FAILING = "failing"
     """The last attempt failed; the loop will try again."""
     STALLED = "stalled"
-    """The current attempt takes longer than the time-out."""
+    """The current item of an attempt takes longer than the time-out."""
 
 
 def runs_counter(registry: CollectorRegistry) -> Counter:
@@ -39,7 +40,7 @@ class Loop:
         action: Processes the available items and returns their number.
         pause: Time between two attempts.
         eager: Whether to skip the pause after an attempt that processed items.
-        attempt_timeout: How long one attempt may take before the loop counts as stalled.
+        item_timeout: How long one item of an attempt may take before the loop counts as stalled.
         time_scale: Divides the back-off.
         failures: Number of failed attempts since the last success.
     """
@@ -49,14 +50,14 @@ class Loop:
     pause: float
     runs: Counter
     eager: bool = True
-    attempt_timeout: float = 120
+    item_timeout: float = 120
     time_scale: float = 1
     monotonic: Callable[[], float] = time.monotonic
     failures: int = 0
-    ended_at: float = field(init=False)
+    progressed_at: float = field(init=False)
 
     def __post_init__(self) -> None:
-        self.ended_at = self.monotonic()
+        self._progress()
 
     def run(self, stopping: threading.Event) -> None:
         """Repeat the action until *stopping* is set; the current attempt is finished first."""
@@ -66,19 +67,23 @@ class Loop:
     def step(self) -> float:
         """Make one attempt and return the pause before the next one."""
         try:
-            done = self.action()
+            with each_item_reported(self._progress):
+                done = self.action()
         except Exception as error:  # noqa: BLE001 -- the loop must continue; the error is logged
             pause = self._failed(error)
         else:
             pause = self._succeeded(done)
-        self.ended_at = self.monotonic()
+        self._progress()
         return pause
 
     def health(self) -> Health:
         """Return whether the loop works, fails, or is stalled."""
-        if self.monotonic() - self.ended_at > self.attempt_timeout + self.pause:
+        if self.monotonic() - self.progressed_at > self.item_timeout + self.pause:
             return Health.STALLED
         return Health.FAILING if self.failures else Health.OK
+
+    def _progress(self) -> None:
+        self.progressed_at = self.monotonic()
 
     def _succeeded(self, done: int) -> float:
         self.runs.labels(self.name, "ok").inc()

@@ -11,8 +11,6 @@ from harness.service.worker.loop import Health, Loop, runs_counter
 
 IDLE_DISPATCHER_PAUSE = 0.05
 """Pause after a long poll without a message [s], in case the queue does not wait."""
-RECONCILER_TIMEOUT = 600
-"""How long one pass of the reconciler may take before it counts as stalled [s]."""
 
 
 def worker_loops(service: Service, settings: Settings) -> list[Loop]:
@@ -38,7 +36,6 @@ def worker_loops(service: Service, settings: Settings) -> list[Loop]:
     reconciler = loop("reconciler", service.reconcile_jobs, pause)
     # One pass repairs everything that it can repair now.
     reconciler.eager = False
-    reconciler.attempt_timeout = RECONCILER_TIMEOUT
     tagging = loop("tagging", service.tag_media_objects, settings.scaled(settings.tagging_interval_seconds))
     # The tags have effect after days: a limited number in each round leaves the bucket to the pipeline.
     tagging.eager = False

@@ -9,6 +9,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from harness.service.core.errors import Unavailable
+from harness.service.core.use_cases.error_handling import isolate_errors
 from harness.service.worker.loop import Health, Loop, runs_counter
 
 
@@ -129,7 +130,7 @@ class TestHealth:
         A failing loop tries again; a stalled loop has an attempt that does not end.
         """
         now = [0.0]
-        loop = loop_of(0, DOWN, attempt_timeout=60, monotonic=lambda: now[0])
+        loop = loop_of(0, DOWN, item_timeout=60, monotonic=lambda: now[0])
 
         loop.step()
         after_success = loop.health()
@@ -140,6 +141,24 @@ class TestHealth:
 
         assert (after_success, after_failure) == (Health.OK, Health.FAILING)
         assert after_silence is Health.STALLED
+
+
+    def test_a_long_attempt_of_many_items_is_not_stalled(self, loop_of):
+        """
+        Each item is progress, also a failed one: the time-out is that of one item.
+        """
+        now, seen = [0.0], []
+        loop = loop_of(item_timeout=60, monotonic=lambda: now[0])
+
+        def process(seconds):
+            now[0] += seconds
+            seen.append(loop.health())
+            raise DOWN
+
+        loop.action = lambda: isolate_errors([50, 50, 50, 63], process)
+        loop.step()
+
+        assert seen == [Health.OK, Health.OK, Health.OK, Health.STALLED]
 
 
 class TestRun:

@@ -4,7 +4,9 @@ transaction that a deadlock rolled back is tried once more.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
@@ -14,6 +16,18 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
+
+_ITEM_ENDED: ContextVar[Callable[[], None]] = ContextVar("item_ended", default=lambda: None)
+
+
+@contextmanager
+def each_item_reported(report: Callable[[], None]) -> Iterator[None]:
+    """Call *report* after each item that `isolate_errors` processes in this block, also after a failed one."""
+    token = _ITEM_ENDED.set(report)
+    try:
+        yield
+    finally:
+        _ITEM_ENDED.reset(token)
 
 
 def isolate_errors(
@@ -33,6 +47,7 @@ def isolate_errors(
             raise
         except Exception as error:  # noqa: BLE001 -- collected, and raised below
             errors.append(error)
+        _ITEM_ENDED.get()()
     if errors:
         raise ExceptionGroup(f"{len(errors)} failed, {total} done", errors)
     return total
