@@ -198,6 +198,8 @@ class LocalStack:
         have lost what they kept in memory: messages, executions and metrics, or objects.
         """
         if part == DATABASE:
+            # Its end is intended: `wait` must not report it.
+            self._database_is_down = True
             self._private_database().restart()
             self._database_is_down = False
             return

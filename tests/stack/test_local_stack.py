@@ -23,6 +23,7 @@ import pytest
 from harness.lab.results.writer import merge_parts
 from harness.service.adapters.mysql.pool import DatabaseAddress, Pool
 from harness.service.adapters.mysql.session import Statement
+from harness.stack.database.database_server import PrivateDatabase
 from harness.stack.local_stack import LocalStack, StackFailed, StackOptions
 from harness.stack.processes.health import NotReady, require_free
 from harness.stack.processes.state_file import StackState
@@ -236,6 +237,32 @@ class TestCommandLine:
         )  # fmt: skip
 
         assert json.loads(shown)["Datapoints"][0]["ExtendedStatistics"]["p95"] > 0
+
+
+class TestWatch:
+    def test_a_database_that_is_restarted_is_not_reported_as_ended(self, tmp_path):
+        """
+        The stack is watched meanwhile, and a running server is killed first.
+        """
+        stack = LocalStack(StackOptions(state_file=tmp_path / "stack.json"))
+        reports = []
+
+        class Restarting(PrivateDatabase):
+            def __init__(self) -> None:
+                pass  # no server is needed
+
+            def restart(self) -> None:
+                reports.append(stack._database_report())
+
+            def exit_report(self) -> str:
+                return "The database process ended."
+
+        stack._database = Restarting()
+
+        stack.restart("database")
+
+        assert reports == [None]
+        assert stack._database_report() == "The database process ended."
 
 
 @pytest.mark.stack

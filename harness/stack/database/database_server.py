@@ -33,6 +33,8 @@ from harness.supervision.guarded_process import GuardedProcess
 URL_VARIABLE = "HARNESS_DATABASE_URL"
 DATABASE = "toq_server"
 USER = "toq_app"
+PREFIX = "hdb-"
+"""Begin of the name of a private server's directory."""
 
 
 class ServerTooOld(StackError):
@@ -108,14 +110,12 @@ class PrivateDatabase:
             raise RuntimeError("The database was started before.")
         parent = Path(tempfile.gettempdir())
         remove_orphans(parent)
-        # The path of a socket has at most 108 bytes, so the name is short.
-        self._directory = directory = Path(tempfile.mkdtemp(prefix="hdb-", dir=parent))
-        self._lock = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        directory, lock = _locked_directory(parent)
+        self._directory, self._lock = directory, lock
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX)
             copy_template(self.binary, directory / "data")
             self._write_init_file(directory / "init.sql")
-            self._serve(directory, self._lock)
+            self._serve(directory, lock)
         except BaseException:
             self.stop()
             raise
@@ -238,9 +238,22 @@ def _no_greeting(path: Path) -> str | None:
 Database: TypeAlias = PrivateDatabase | ExternalDatabase
 
 
+def _locked_directory(parent: Path) -> tuple[Path, int]:
+    """
+    Create the directory of a private server, and return it with the descriptor of its lock.
+
+    It gets its name once it is locked: another process must not take it for an orphan.
+    """
+    # The path of a socket has at most 108 bytes, so the name is short.
+    hidden = Path(tempfile.mkdtemp(prefix=f".{PREFIX}", dir=parent))
+    lock = os.open(hidden / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    return hidden.rename(parent / hidden.name.removeprefix(".")), lock
+
+
 def remove_orphans(parent: Path) -> None:
     """Delete the directories of private servers whose supervisors were both killed: their locks are free."""
-    for directory in parent.glob("hdb-*"):
+    for directory in parent.glob(f"{PREFIX}*"):
         try:
             lock = os.open(directory / "lock", os.O_RDWR)
         except OSError:  # of another user, or created or deleted at this moment

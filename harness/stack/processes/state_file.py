@@ -8,6 +8,7 @@ that has ended, and is ignored.
 import fcntl
 import json
 import os
+import time
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Literal, Self
@@ -15,6 +16,9 @@ from typing import Literal, Self
 from harness.stack.stack_error import StackError
 
 STATE_VARIABLE = "HARNESS_STATE"
+LOCK_WAIT_S = 0.3
+"""How long a new stack waits for a lock: a reader of the state holds it for a moment [s]."""
+LOCK_CHECK_S = 0.02
 
 Mode = Literal["real", "modelled"]
 
@@ -69,7 +73,10 @@ class StackState:
         """Return the state of the running stack of a state file; None if it does not run."""
         if not path.exists() or not _is_locked(path):
             return None
-        values = json.loads(path.read_text())
+        try:
+            values = json.loads(path.read_text())
+        except FileNotFoundError:  # the stack has just stopped
+            return None
         return cls(**{one.name: values[one.name] for one in fields(cls) if one.name in values})
 
     def write(self, path: Path) -> None:
@@ -100,14 +107,12 @@ class StateLock:
         self._path = path
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._descriptor = os.open(_lock_path(path), os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _lock(self._descriptor):
             os.close(self._descriptor)
             raise StackRunning(
                 f"A stack of this working folder runs already ({path}): stop it first, start this one in "
                 f"another folder, or set {STATE_VARIABLE} to another file."
-            ) from None
+            )
         path.unlink(missing_ok=True)
 
     def release(self) -> None:
@@ -118,6 +123,20 @@ class StateLock:
 
 def _lock_path(path: Path) -> Path:
     return path.with_name(path.name + ".lock")
+
+
+def _lock(descriptor: int) -> bool:
+    """Lock a file within `LOCK_WAIT_S`, and return whether it succeeded."""
+    deadline = time.monotonic() + LOCK_WAIT_S
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(LOCK_CHECK_S)
+        else:
+            return True
 
 
 def _is_locked(path: Path) -> bool:

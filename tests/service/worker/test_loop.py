@@ -142,7 +142,6 @@ class TestHealth:
         assert (after_success, after_failure) == (Health.OK, Health.FAILING)
         assert after_silence is Health.STALLED
 
-
     def test_a_long_attempt_of_many_items_is_not_stalled(self, loop_of):
         """
         Each item is progress, also a failed one: the time-out is that of one item.

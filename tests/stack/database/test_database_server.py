@@ -2,6 +2,7 @@
 The database of the stack: a private server, or one of a URL.
 """
 
+import fcntl
 import os
 import signal
 import stat
@@ -22,6 +23,7 @@ from harness.stack.database.database_server import (
     ExternalDatabase,
     PrivateDatabase,
     ServerTooOld,
+    _locked_directory,
     remove_orphans,
     resolve_database,
 )
@@ -208,8 +210,6 @@ class TestRemoveOrphans:
         """
         A server that runs holds the lock of its directory.
         """
-        import fcntl
-
         dead, living = tmp_path / "hdb-dead", tmp_path / "hdb-living"
         for directory in (dead, living):
             directory.mkdir()
@@ -222,6 +222,28 @@ class TestRemoveOrphans:
         assert not dead.exists()
         assert living.exists()
         os.close(held)
+
+    def test_a_directory_is_locked_before_it_can_be_found(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """
+        Another process that starts a server at this moment does not delete it.
+        """
+        lock = fcntl.flock
+
+        def lock_late(descriptor: int, operation: int) -> None:
+            if operation == fcntl.LOCK_EX:
+                remove_orphans(tmp_path)
+            lock(descriptor, operation)
+
+        monkeypatch.setattr(fcntl, "flock", lock_late)
+
+        directory, descriptor = _locked_directory(tmp_path)
+
+        remove_orphans(tmp_path)
+        assert directory.name.startswith("hdb-")
+        assert (directory / "lock").exists()
+        os.close(descriptor)
 
 
 class TestInstallServer:

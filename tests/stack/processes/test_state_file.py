@@ -2,6 +2,7 @@
 The state file and its lock.
 """
 
+import fcntl
 import stat
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.stack.processes import state_file
 from harness.stack.processes.state_file import StackRunning, StackState, StateLock
 
 
@@ -54,6 +56,16 @@ class TestStackState:
 
         assert StackState.read(path) is None
 
+    def test_a_stack_that_stops_while_it_is_read_does_not_run(self, path, monkeypatch):
+        """
+        Its file is deleted after its lock was seen.
+        """
+        path.parent.mkdir()
+        state().write(path)
+        monkeypatch.setattr(state_file, "_is_locked", lambda seen: seen.unlink() is None)
+
+        assert StackState.read(path) is None
+
     def test_only_its_owner_may_read_it(self, path):
         """
         It holds passwords and keys.
@@ -96,3 +108,17 @@ class TestStateLock:
 
         assert StackRunning.__name__ in refused.stderr
         assert "stop it first" in refused.stderr
+
+    def test_a_reader_of_the_state_is_no_second_stack(self, path, monkeypatch):
+        """
+        A reader holds the lock for a moment; a stack that starts in it waits.
+        """
+        StateLock(path).release()
+        reader = path.with_name("stack.json.lock").open()
+        fcntl.flock(reader, fcntl.LOCK_SH)
+        monkeypatch.setattr(state_file.time, "sleep", lambda _: reader.close())
+
+        lock = StateLock(path)
+
+        assert reader.closed
+        lock.release()

@@ -22,7 +22,7 @@ _ITEM_ENDED: ContextVar[Callable[[], None]] = ContextVar("item_ended", default=l
 
 @contextmanager
 def each_item_reported(report: Callable[[], None]) -> Iterator[None]:
-    """Call *report* after each item that `isolate_errors` processes in this block, also after a failed one."""
+    """Call *report* in this block after each item of `isolate_errors`, also after a failed one."""
     token = _ITEM_ENDED.set(report)
     try:
         yield
