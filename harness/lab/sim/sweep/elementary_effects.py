@@ -20,10 +20,10 @@ from pydantic import JsonValue
 from scipy import stats
 
 from harness.lab.sim.sweep.executors import executor_of
-from harness.lab.sim.sweep.parameter_effects import must_be_valid, scaled
 from harness.lab.sim.sweep.parameters import VariableSystem, text_of
 from harness.lab.sim.sweep.replication_summary import PERCENTS
 from harness.lab.sim.sweep.replicator import Replicator
+from harness.lab.sim.sweep.scaled_values import changed_values, scaled
 from harness.lab.sim.sweep.sweep import Cell, OnReplications, journal_in, must_leave_arrivals
 
 if TYPE_CHECKING:
@@ -121,8 +121,7 @@ class ElementaryEffectsPlan:
         must_leave_arrivals(self.warm_up, self.system.scenario.duration_s)
         base = {key: self.system.value_at_base(key) for key in self._keys}
         for key in self._keys:
-            for share in (0.0, 1.0):
-                must_be_valid(self.system, key, self._value(key, base[key], share), self.change)
+            changed_values(self.system, key, self.change)
         design = _sample(self._problem, self.trajectories, self.system.scenario.seed)
         object.__setattr__(self, "design", design)
         object.__setattr__(

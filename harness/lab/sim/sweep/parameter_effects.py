@@ -13,19 +13,16 @@ from typing import TYPE_CHECKING, Any
 from pydantic import JsonValue
 
 from harness.lab.sim.experiment.quantiles import Estimate
-from harness.lab.sim.platform.platform_settings import PlatformInvalid
 from harness.lab.sim.sweep.executors import executor_of
-from harness.lab.sim.sweep.parameters import ParameterInvalid, VariableSystem
+from harness.lab.sim.sweep.parameters import VariableSystem
 from harness.lab.sim.sweep.replication_summary import PERCENTS
 from harness.lab.sim.sweep.replicator import Replicator
+from harness.lab.sim.sweep.scaled_values import changed_values
 from harness.lab.sim.sweep.sweep import Cell, OnReplications, journal_in, must_leave_arrivals
 
 if TYPE_CHECKING:
     import pandas as pd
     from distributed import Client
-
-SCALED = ("median", "value", "scale", "mean", "low", "high", "values", "max", "min")
-"""Fields of a distribution that scale with it."""
 
 
 @dataclass(frozen=True)
@@ -126,11 +123,7 @@ class SensitivityPlan:
         must_leave_arrivals(self.warm_up, self.system.scenario.duration_s)
         sides = []
         for key in dict.fromkeys(self.parameters):
-            value = self.system.value_at_base(key)
-            low, high = (scaled(key, value, 1 + sign * self.change) for sign in (-1, 1))
-            for side in (low, high):
-                must_be_valid(self.system, key, side, self.change)
-            sides.append((key, low, high))
+            sides.append((key, *changed_values(self.system, key, self.change)))
         object.__setattr__(self, "sides", tuple(sides))
 
     @property
@@ -180,36 +173,3 @@ class SensitivityPlan:
             return cell.difference(base, self.percent)
         except ValueError:
             return None
-
-
-def must_be_valid(system: VariableSystem, key: str, value: JsonValue, change: float) -> None:
-    """Raise ParameterInvalid if a changed value is not valid."""
-    try:
-        system.at({key: value})
-    except PlatformInvalid as error:
-        raise ParameterInvalid(f"{key} cannot be changed by {change:.0%}: {error}") from None
-
-
-def scaled(key: str, value: Any, factor: float) -> JsonValue:
-    """Return a number or a distribution times *factor*; a whole number changes at least by one."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return _whole(value, factor)
-    if isinstance(value, float):
-        return value * factor
-    if isinstance(value, dict) and "distribution" in value:
-        return {name: _times(part, factor) if name in SCALED else part for name, part in value.items()}
-    raise ParameterInvalid(f"{key} is {value!r}: only a number or a distribution can be made larger")
-
-
-def _whole(value: int, factor: float) -> int:
-    """Return the nearest other whole number; 0 and 1 are not made smaller."""
-    scaled = round(value * factor)
-    if scaled == value:
-        scaled += 1 if factor > 1 else -1
-    return max(scaled, min(value, 1))
-
-
-def _times(part: Any, factor: float) -> Any:
-    if isinstance(part, list):
-        return [_times(each, factor) for each in part]
-    return part if part is None or isinstance(part, bool) else part * factor
