@@ -21,8 +21,8 @@ from harness.states_language.execution_history import (
 ExecutionRecord = Mapping[str, Any]
 """Name, status and events of an execution, as the local AWS gives them."""
 
-ERROR_MESSAGE = re.compile(r'"errorMessage":\s*"((?:[^"\\]|\\.)*)')
-"""The message of a Lambda function's error, in a cause that may have been cut short."""
+ERROR_MESSAGE = re.compile(r'"[eE]rrorMessage":\s*"((?:[^"\\]|\\.)*)')
+"""The message of a Lambda function or a transcoding job, in a cause that may have been cut short."""
 
 
 @dataclass(frozen=True, slots=True)

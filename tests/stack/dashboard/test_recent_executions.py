@@ -103,6 +103,20 @@ class TestFailures:
         assert (failure.batch, failure.job) == ("3c99", "7")
         assert failure.at == 1767348960.0
 
+    def test_the_message_of_a_transcoding_job_is_found(self):
+        """
+        The cause is the JSON of the job.
+        """
+        failed = execution(
+            "FAILED",
+            event(2, "TaskStateEntered", name="TranscodeVideo"),
+            event(3, "TaskFailed", error="States.TaskFailed", cause='{"Job": {"ErrorMessage": "No codec"}}'),
+        )
+
+        (failure,) = failures([failed])
+
+        assert failure.message == "No codec"
+
     def test_a_branch_that_was_retried_later_is_not_named(self):
         """
         The first failed attempt was retried; the other branch had its last failure before that retry failed.

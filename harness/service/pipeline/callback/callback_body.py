@@ -5,7 +5,7 @@ from typing import Any
 
 from harness.service.core.errors import Rejected
 from harness.service.core.model.asset import POSTER
-from harness.service.core.model.failure import Failure
+from harness.service.core.model.failure import VIDEO_PROCESSING_FAILED, Failure
 from harness.service.core.model.job import Provider
 from harness.service.pipeline.asset_failures import failed_outputs
 from harness.service.pipeline.execution_assets import assets_in, empty_output
@@ -73,7 +73,7 @@ def _video_output(video: Mapping[str, Any], result: Mapping[str, Any] | None) ->
     if result is None or result["status"] != "COMPLETE":
         status = result["status"] if result else "missing"
         return output | {
-            "errorCode": "VIDEO_PROCESSING_FAILED",
+            "errorCode": VIDEO_PROCESSING_FAILED,
             "errorMessage": f"{video['key']}: the transcoding job is {status}",
         }
     made = keys(video)

@@ -5,6 +5,7 @@ moto has no such service, answers the task ``mediaconvert:createJob`` with statu
 """
 
 import contextlib
+import json
 import re
 import sys
 import types
@@ -18,9 +19,14 @@ from moto.core.exceptions import JsonRESTError
 from moto.core.responses import ActionResult, BaseResponse, EmptyResult
 from moto.stepfunctions.parser.api import HistoryEventType, TaskFailedEventDetails
 from moto.stepfunctions.parser.asl.component.common.error_name.custom_error_name import CustomErrorName
+from moto.stepfunctions.parser.asl.component.common.error_name.error_name import ErrorName
 from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import (
     FailureEvent,
     FailureEventException,
+)
+from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name import StatesErrorName
+from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name_type import (
+    StatesErrorNameType,
 )
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import (
     state_task_service_callback,
@@ -163,7 +169,8 @@ class CreateJob(state_task_service_callback.StateTaskServiceCallback):
         try:
             job = self._service.create_job(arguments["normalised_parameters"])
         except Refused as refused:
-            raise self._failure(env, f"MediaConvert.{refused.code}", str(refused)) from None
+            error = CustomErrorName(f"MediaConvert.{refused.code}")
+            raise self._failure(env, error, str(refused)) from None
         env.stack.append({"Job": _plain(job)})
 
     def _eval_integration_pattern(self, env: Any, *_: Any, **__: Any) -> None:
@@ -175,22 +182,22 @@ class CreateJob(state_task_service_callback.StateTaskServiceCallback):
                 self._service.cancel_job(job.details["Id"])
             raise TimeoutError
         if job.status != "COMPLETE":
-            raise self._failure(
-                env, "MediaConvert.JobFailedException", job.details.get("ErrorMessage", job.status)
-            )
+            # As in AWS, where the cause is the whole job.
+            error = StatesErrorName(StatesErrorNameType.StatesTaskFailed)
+            raise self._failure(env, error, json.dumps({"Job": _plain(job.details)}))
         env.stack.append({"Job": _plain(job.details)})
 
-    def _failure(self, env: Any, error: str, cause: str) -> FailureEventException:
+    def _failure(self, env: Any, error: ErrorName, cause: str) -> FailureEventException:
         return FailureEventException(
             FailureEvent(
                 env=env,
-                error_name=CustomErrorName(error),
+                error_name=error,
                 event_type=HistoryEventType.TaskFailed,
                 event_details=EventDetails(
                     taskFailedEventDetails=TaskFailedEventDetails(
                         resource=self._get_sfn_resource(),
                         resourceType=self._get_sfn_resource_type(),
-                        error=error,
+                        error=error.error_name,
                         cause=cause,
                     )
                 ),

@@ -3,6 +3,7 @@
 import json
 
 from harness.service.core.model.callback import CallbackStatus, ProcessingCallback
+from harness.service.core.model.failure import Failure
 from harness.service.pipeline.asset_failures import AssetFailure, error_text
 from harness.service.pipeline.callback.callback_body import callback_body, outputs_of
 
@@ -124,6 +125,36 @@ def test_the_failed_files_of_a_rejection_have_their_codes():
     ]
     assert callback.failure is not None
     assert callback.failure.code == "DECODE_FAILED"
+
+
+def test_the_video_of_a_failed_transcoding_job_has_a_code():
+    """The cause is the JSON of the job, and the batch fails with the video's error."""
+    job = {
+        "Arn": "arn:aws:mediaconvert:us-east-1:123456789012:jobs/1-a",
+        "Status": "ERROR",
+        "ErrorCode": 1404,
+        "ErrorMessage": "Unsupported codec",
+        "Settings": {"Inputs": [{"FileInput": f"s3://toq-listing-medias/{VIDEO['key']}"}]},
+    }
+    photo = {"key": PHOTO["rawKey"], "sequence": 1}
+    detail = {
+        "jobId": 7,
+        "batchId": "b",
+        "listingId": 42,
+        "validation": {"images": [photo], "videos": [VIDEO | {"sequence": 2}], "documents": []},
+    }
+    error = {"Error": "States.TaskFailed", "Cause": json.dumps({"Job": job})}
+
+    body = callback_body(
+        {"status": "PROCESSING_FAILED", "executionArn": ARN, "error": error, "detail": detail}
+    )
+
+    callback = ProcessingCallback.parse(body)
+    reason = "Unsupported codec (MediaConvert error 1404)"
+    assert callback.failure == Failure("VIDEO_PROCESSING_FAILED", f"{VIDEO['key']}: {reason}")
+    assert [(output.raw_key, output.error_code, output.error_message) for output in callback.outputs] == [
+        (VIDEO["key"], "VIDEO_PROCESSING_FAILED", reason)
+    ]
 
 
 def test_an_error_text_has_a_limited_length():

@@ -67,13 +67,15 @@ class TestTranscodingTasks:
 
     def test_a_job_that_fails_fails_the_task(self, play):
         """
-        The error name is MediaConvert's, the cause is the message of the job.
+        The cause is the JSON of the job, as in AWS.
         """
         settings = json.loads(json.dumps(JOB_SETTINGS).replace("nowhere/raw.mp4", "missing.mp4"))
         found = play({"Work": TRANSCODE}, {"settings": settings})
 
-        assert found["error"] == "MediaConvert.JobFailedException"
-        assert "missing.mp4" in found["cause"]
+        job = json.loads(found["cause"])["Job"]
+        assert found["error"] == "States.TaskFailed"
+        assert (job["Status"], job["UserMetadata"]) == ("ERROR", {"a": "b"})
+        assert "missing.mp4" in job["ErrorMessage"]
 
     def test_an_unknown_queue_fails_the_task(self, play):
         """
