@@ -298,7 +298,7 @@ class DescribedWorker:
             return 0
         try:
             return float(self._priority(attempt.payload, dict))
-        except (PathNotFound, TypeError, ValueError):
+        except (PathNotFound, TypeError, ValueError, OverflowError):
             # Attempts without a number are served last.
             return float("inf")
 

@@ -129,6 +129,19 @@ def test_known_values_decide():
     assert lower(choice("$.attempt", NumericEquals=1)).counts()["events"] == 0
 
 
+@pytest.mark.parametrize("number", [10**400, "urgent", None], ids=["large", "text", "null"])
+def test_a_priority_that_is_no_number_is_the_last(number):
+    """
+    Also one that is too large for a float.
+    """
+    jobs = {"Type": "Pass", "Result": {"of": number}}
+    behaviour = {"servers": 1, "priority": "$.of"}
+
+    model = lower(jobs, {"Type": "Task", "Resource": "arn:x"}, behaviours={"arn:x": behaviour})
+
+    assert model.counts()["events"] == 0
+
+
 def test_a_job_that_should_send_heartbeats_is_refused():
     """
     The compiled engine has no heartbeats of transcoding jobs.

@@ -131,6 +131,24 @@ class TestSharedResources:
 
         assert (steps[steps["state"] == "A"]["error"] == "Capacity.Exceeded").sum() == 4
 
+    @pytest.mark.parametrize("number", [10**400, "urgent", None], ids=["large", "text", "null"])
+    def test_an_attempt_without_a_number_is_served_last(self, play, number):
+        """
+        A number that is too large for a float is none.
+        """
+        mill = "arn:aws:states:::aws-sdk:mill"
+        jobs = {"Type": "Pass", "Result": [{"of": 1}, {"of": number}, {"of": 9}], "Next": "M"}
+        each = {"Type": "Map", "ItemProcessor": machine(A=task(mill, End=True)), "End": True}
+        behaviour = {"servers": 1, "priority": "$.of"}
+        steps = play(
+            machine(J=jobs, M=each),
+            model={mill: {"fixed_s": 5}},
+            platform={"behaviours": {mill: behaviour}},
+        )
+
+        ended = steps[steps["state"] == "A"].sort_values("item")["finished_at"].tolist()
+        assert ended[0] < ended[2] < ended[1]
+
 
 class TestUnfinishedWork:
     def test_work_that_was_stopped(self, play):

@@ -401,7 +401,7 @@ def _priority(behaviour: TaskBehaviour, where: str, payload: Any) -> float | Non
         if type(value) is Unknown:
             raise UnknownRead(f"the priority {value}")
         priority = float(value)
-    except (PathNotFound, TypeError, ValueError):
+    except (PathNotFound, TypeError, ValueError, OverflowError):
         return math.inf
     if math.isnan(priority):
         raise NotLowerable(f"{where}.priority is not a number")
