@@ -71,14 +71,14 @@ class CompiledModel:
         self._writer: ColumnWriter | None = None
         template = template or load_template(parameters={"CallbackUrl": ""})
         machine = machine or parsed_state_machine(template.state_machine.definition)
-        with _within_64_bits():
+        with _lowerable():
             self._lowering = lowering_of(scenario, platform, machine, template).of(replication)
         if (jobs := _most_jobs(scenario)) > JOBS_MAX:
             raise NotLowerable(f"there may be {jobs:,.0f} jobs, more than {JOBS_MAX:,}")
         due = np.empty(0)
         if not scenario.users:
             due = schedule(scenario, replication, unit_process=unit_process).at
-        with _within_64_bits():
+        with _lowerable():
             self._memory = Memory(self._lowering, due, logs=rows, counts=counts)
         self._columns = RecordedColumns(self._lowering, int(self._memory.world.horizon))
 
@@ -95,7 +95,7 @@ class CompiledModel:
             if max(memory.world.jobs, memory.world.next_arrival) > JOBS_MAX:
                 raise NotLowerable(f"there are more than {JOBS_MAX:,} jobs")
             if came == SHAPE_MISSING:
-                with _within_64_bits():
+                with _lowerable():
                     memory.lower_shape()
                 continue
             self._flush()
@@ -170,12 +170,14 @@ class CompiledModel:
 
 
 @contextmanager
-def _within_64_bits() -> Iterator[None]:
-    """Refuse what has a number that the tables have no room for."""
+def _lowerable() -> Iterator[None]:
+    """Refuse numbers that the tables have no room for, and data that are nested too deeply for Python."""
     try:
         yield
     except OverflowError:
         raise NotLowerable("a number, or the product of two settings, does not fit into 64 bits") from None
+    except RecursionError:
+        raise NotLowerable("the data of the state machine are nested too deeply") from None
 
 
 def _most_jobs(scenario: Scenario) -> float:

@@ -20,10 +20,13 @@ MACHINE_TABLES = ("nodes", "outcomes", "edges", "retriers", "failures", "draws")
 OTHER_TABLES = ("flows", "faults", "workers", "parts", "failing", "pools", "stations")
 
 ROOM = 1 << 18
-"""Rows of a table at the beginning; memory that is not used is not taken."""
+"""Rows of a table at the beginning, at least; memory that is not used is not taken."""
 
-LOGS = {"requests": 1 << 18, "batches": 1 << 18, "steps": 1 << 18, "metrics": 1 << 18}
+LOGS = ("requests", "batches", "steps", "metrics")
 BUCKETS = 1 << 18
+
+ERRORS_OF_MACHINE = 10
+"""More errors than a state machine itself can cause in one state."""
 
 SMALL = 1 << 16
 """Arrays below this size are filled with zeros at once [B]."""
@@ -68,6 +71,8 @@ class Memory:
         threads = lowering.settings["idle"]
         sandboxes = lowering.platform.functions.sandboxes or 0
         pools = len(lowering.functions)
+        # All users of a closed workload start at once, before the kernel looks for room.
+        room = max(ROOM, 4 << int(g.closed_users).bit_length())
         weights = np.cumsum([flow.weight for flow in lowering.scenario.flows])
         self.w = World(
             world=world,
@@ -77,29 +82,29 @@ class Memory:
             steps_of_flows=np.array(lowering.steps, np.int64),
             attempts=np.array([*lowering.attempts, 0], np.int64),
             shapes=lowering.shapes_table(),
-            idle_since=_zeros((pools + 1, ROOM)),
+            idle_since=_zeros((pools + 1, room)),
             free_at=np.zeros((pools + 1, max(1, sandboxes)), np.int64),
             threads_free_at=np.zeros(g.api_threads, np.int64),
             arrivals=arrivals,
-            ready=np.zeros(max(arrivals.size, ROOM) if g.has_viewers else 1, np.int8),
-            **{name: _table(name, ROOM) for name in GROWING},
-            processors=_table("processors", ROOM),
-            retries=_zeros((ROOM, 8)),
+            ready=np.zeros(max(arrivals.size, room) if g.has_viewers else 1, np.int8),
+            **{name: _table(name, room) for name in GROWING},
+            processors=_table("processors", room),
+            retries=_zeros((room, 8)),
             buckets=np.full(BUCKETS, NONE, np.int64),
             plans=_table("plans", PLANS_KEPT),
             # The last row is for a file that is planned alone.
             files=_table("files", (PLANS_KEPT + 1) * FILES_OF_PLAN).reshape(-1, FILES_OF_PLAN),
             drawn=np.zeros((DRAWN, max(BLOCK, FILES_OF_PLAN))),
             tails=np.zeros(max(BLOCK, FILES_OF_PLAN), np.int64),
-            stack=_table("stack", ROOM),
-            pending=_zeros(ROOM),
-            visible=_zeros(ROOM),
+            stack=_table("stack", room),
+            pending=_zeros(room),
+            visible=_zeros(room),
             histogram=np.zeros(HISTOGRAM * len(OUTCOMES) if counts else 1, np.int64),
             # A power of two, as every ring.
             idle=_zeros(1 << threads.bit_length()),
-            **{name: _table(name, size if logs else 1) for name, size in LOGS.items()},
-            ready_rows=_table("ready_rows", 1 if logs else 4 * ROOM),
-            remarks=_table("remarks", 256),
+            **{name: _table(name, room if logs else 1) for name in LOGS},
+            ready_rows=_table("ready_rows", 1 if logs else 4 * room),
+            remarks=_table("remarks", ERRORS_OF_MACHINE * len(lowering.states)),
         )
         self.w.plans.arrival = NONE
 
@@ -131,7 +136,7 @@ class Memory:
             changes["idle_since"] = np.concatenate([w.idle_since, np.zeros_like(w.idle_since)], axis=1)
         if g.has_viewers and g.closed_users and 2 * g.next_arrival > w.ready.size:
             changes["ready"] = _enlarged(w.ready)
-        if 8 * g.open > w.metrics.size and g.logs:
+        if 8 * g.open + 4 * g.live_cases > w.metrics.size and g.logs:
             changes["metrics"] = _enlarged(w.metrics)
         if g.logs == 0 and 2 * g.n_ready > w.ready_rows.size:
             changes["ready_rows"] = _enlarged(w.ready_rows)

@@ -107,8 +107,8 @@ class Functions:
                 self._reserved(name),
                 nanoseconds(function.timeout if function else 900),
                 TokenBucket(settings.scale_up_bucket, settings.scale_up_per_s),
-                source.latencies(init, "lambda/init", 1),
-                source.latencies(placement, "lambda/placement", 1),
+                source.latencies(init, f"lambda/init/{name}", 1),
+                source.latencies(placement, f"lambda/placement/{name}", 1),
                 cold_replaces=settings.cold_time(names) is not None,
                 free_at=[0] * (settings.sandboxes or 0),
             )

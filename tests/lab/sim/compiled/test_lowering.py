@@ -36,6 +36,10 @@ def choice(variable, **rule):
         ([choice("$.jobId", NumericEquals=1)], "S0 depends on jobId"),
         ([choice("$$.State.RetryCount", NumericEquals=1)], "S0 reads the number of its attempt"),
         (
+            [{"Type": "Pass", "Parameters": {"of.$": "$$.*.RetryCount"}}],
+            "S0 reads the number of its attempt",
+        ),
+        (
             [{"Type": "Pass", "Parameters": {"id.$": "States.UUID()"}}],
             "S0 uses States.UUID",
         ),

@@ -96,7 +96,7 @@ class TestLosses:
 
 
 class TestNumbers:
-    @pytest.mark.nightly
+    @pytest.mark.slow
     def test_in_the_system(self):
         """
         D5: the share of arrivals that find n others in M/M/3 is the published probability of n.

@@ -103,7 +103,7 @@ class TestRows:
         agrees(means, 7.0)
         agrees(highs, 15.848775)
 
-    @pytest.mark.slow
+    @nightly
     def test_a_pipeline_without_contention(self, bench):
         """
         D24: Exp(2), then the longest of twelve Exp(6), then Exp(5): mean 25.62, p95 42.81.
@@ -136,7 +136,7 @@ class TestForks:
     @pytest.mark.parametrize(
         ("load", "mean", "count", "replications"),
         [
-            pytest.param(0.6, 3.5625, 9_000, 16, marks=pytest.mark.slow),
+            pytest.param(0.6, 3.5625, 9_000, 16, marks=NIGHTLY),
             pytest.param(0.8, 7.0, 75_000, 40, marks=NIGHTLY),
         ],
     )
@@ -156,7 +156,7 @@ class TestForks:
 
         assert np.mean(means) == pytest.approx(fork_join_mean(load, 1.0, 12), rel=0.05)
 
-    @pytest.mark.slow
+    @nightly
     def test_the_longest_of_twelve(self, bench):
         """
         D17: with a server for each branch the time is that of the longest.
@@ -187,7 +187,7 @@ class TestForks:
 
 
 class TestRetries:
-    @pytest.mark.slow
+    @nightly
     def test_killed_attempts(self, bench):
         """
         D23: an exponential task killed at 2 s and begun again after 1, 2 and 4 s.

@@ -5,8 +5,8 @@ An estimate is accepted within 3.3 standard errors of the exact value, if that e
 (2 % where service times have a heavy tail). Replications have draws of their own; λ and μ are per second.
 
 Of the cases D1 to D26, here are D1 to D13, D18 to D21, D25 and D26; D14 to D17 and D22 to D24 are in
-`test_networks`. ``make test`` runs D5, D7, D8, D15 (ρ 0.6), D17, D18, D20 and D22 to D26,
-``make nightly`` the others.
+`test_networks`. ``make test`` runs D7, D18, D22, D25 and D26, and on the compiled engine, which has the same
+rows, the others that take seconds there; ``make nightly`` runs all of them.
 """
 
 import math
@@ -241,7 +241,6 @@ CASES = [
         capacity=10,
         replications=12,
         tolerance=0.02,
-        marks=SLOW,
     ),
     Case(
         "D7 the printed one per cent",
@@ -262,7 +261,6 @@ CASES = [
         {"loss": 0.085275, "mean wait": 0.601323, "probability of waiting": 0.646518, "p95 wait": 2.084504},
         capacity=8,
         replications=12,
-        marks=SLOW,
     ),
     Case(
         "D9 lognormal service",
@@ -321,7 +319,8 @@ class TestStations:
         for measure, exact in case.exact.items():
             agrees([MEASURES[measure](each) for each in jobs], exact, case.tolerance)
 
-    @pytest.mark.slow
+    @pytest.mark.nightly
+    @pytest.mark.timeout(3600)
     def test_number_in_system(self):
         """
         D5: the share of arrivals that find n others in M/M/3 is the published probability of n.
@@ -399,7 +398,8 @@ class TestStations:
 
         agrees(waits, queue.mean_wait)
 
-    @pytest.mark.slow
+    @pytest.mark.nightly
+    @pytest.mark.timeout(3600)
     def test_machine_repair(self):
         """
         D20: ten machines, two repairers; a machine under repair cannot fail.

@@ -303,7 +303,9 @@ def _has_room(w: Any) -> bool:
         # All work may end in one event, and work that begins adds the expectation of an end.
         room = min(room, w.agenda.size - g.agenda - g.host_working, (w.deadlines.size - g.deadlines) // 2)
     if g.logs:
-        room = min(room, w.steps.size - g.n_steps, w.metrics.size - g.n_metrics - 4 * g.open)
+        # A reconciliation may end every job, and abandon every batch whose files are being uploaded.
+        ending = 4 * g.open + 2 * g.live_cases
+        room = min(room, w.steps.size - g.n_steps, w.metrics.size - g.n_metrics - ending)
         room = min(room, w.requests.size - g.n_requests, w.batches.size - g.n_batches)
     else:
         room = min(room, w.ready_rows.size - g.n_ready)

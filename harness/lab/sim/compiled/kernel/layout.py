@@ -11,6 +11,9 @@ import numpy as np
 
 NONE = -1
 
+NEVER = 1 << 61
+"""Longer than any run [ns]; four of them have 64 bits."""
+
 _I = np.int64
 _F = np.float64
 

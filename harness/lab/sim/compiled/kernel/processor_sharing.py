@@ -20,11 +20,8 @@ from harness.lab.sim.compiled.kernel.agenda import (
     schedule_deadline,
 )
 from harness.lab.sim.compiled.kernel.kernel_compilation import compiled
-from harness.lab.sim.compiled.kernel.layout import NONE
+from harness.lab.sim.compiled.kernel.layout import NEVER, NONE
 from harness.lab.sim.compiled.kernel.pools import free_operation
-
-NEVER = 1 << 61
-"""Longer than any run [ns]."""
 
 
 @compiled

@@ -28,9 +28,15 @@ def lowering_of(
     """
     system = (scenario, platform, machine, template)
     for known, lowering in _kept:
-        if all(one is other or one == other for one, other in zip(known, system, strict=True)):
+        if all(_are_same(one, other) for one, other in zip(known, system, strict=True)):
             return lowering
     lowering = Lowering(scenario, platform, machine, template, 0)
     lowering.lower_ahead()
     _kept.appendleft((system, lowering))
     return lowering
+
+
+def _are_same(one: Any, other: Any) -> bool:
+    """Return whether two parts of a system are equal, with the same types and the same order of fields."""
+    # For Python 1 is equal to true and to 1.0; a state machine tells them apart.
+    return one is other or (one == other and repr(one) == repr(other))

@@ -79,7 +79,7 @@ RETRIES_MAX = 500
 _READS_TEXTS = re.compile(
     r"States\.(StringToJson|Base64Encode|Base64Decode|Hash|StringSplit|ArrayContains|ArrayUnique|MathRandom|UUID)\("
 )
-_READS_ATTEMPT = re.compile(r"\$\$(?!\.)|\$\$\.State(?!\.(Name|EnteredTime)\b)")
+_READS_ATTEMPT = re.compile(r"\$\$(?!\.\w)|\$\$\.State(?!\.(Name|EnteredTime)\b)")
 _CONTEXT = re.compile(r"\$\$\.(Execution\.(Id|Name|RoleArn|StartTime)|State\.EnteredTime|Task\.Token)")
 _COMPARES_TEXTS = re.compile(r"States\.Format\(")
 _PASSED_ON = {"parameters", "result_selector", "branches", "processor", "comment"}
@@ -242,8 +242,8 @@ class Lowering:
                 interval=interval,
                 reach=interval * (settings.scale_up_bucket - 1),
                 sandboxes=settings.sandboxes or 0,
-                init=self.tables.draw(init, "platform/lambda/init"),
-                placement=self.tables.draw(placement, "platform/lambda/placement"),
+                init=self.tables.draw(init, f"platform/lambda/init/{function}"),
+                placement=self.tables.draw(placement, f"platform/lambda/placement/{function}"),
                 cold_replaces=settings.cold_time(names) is not None,
             )
         return self._functions.index(function), timeout

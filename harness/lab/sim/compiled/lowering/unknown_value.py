@@ -76,7 +76,8 @@ def identity(value: Any) -> Any:
     if kind is Unknown:
         return Unknown, value.text
     if kind is dict:
-        return dict, frozenset((name, identity(each)) for name, each in value.items())
+        # Wildcards and texts depend on the order of the fields.
+        return dict, tuple((name, identity(each)) for name, each in value.items())
     if kind is list:
         return list, tuple(map(identity, value))
     return kind, value

@@ -234,8 +234,9 @@ def _poll_again(w: Any, case: int, latency: int, accepted: bool) -> int:
     g, c = w.world[0], w.cases[case]
     if accepted:
         c.not_before = c.sent_at
-    grown = np.int64(c.poll_wait * g.poll_factor)
-    c.poll_wait = min(grown, g.poll_cap)
+    grown = c.poll_wait * g.poll_factor
+    # As a whole number it might have more than 64 bits.
+    c.poll_wait = np.int64(grown) if grown < g.poll_cap else g.poll_cap
     return _pause_until_poll(w, case, latency)
 
 

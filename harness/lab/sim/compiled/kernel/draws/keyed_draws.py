@@ -12,7 +12,7 @@ import numpy as np
 
 from harness.lab.sim.compiled.kernel.draws.normal_quantile import find_normals, normal_quantile, whole_vectors
 from harness.lab.sim.compiled.kernel.kernel_compilation import compiled, compiled_copy
-from harness.lab.sim.compiled.kernel.layout import BLOCKS_KEPT, NONE, NORMALS, SELDOM, VALUES
+from harness.lab.sim.compiled.kernel.layout import BLOCKS_KEPT, NEVER, NONE, NORMALS, SELDOM, VALUES
 from harness.lab.workload.distributions.gamma_quantile import gamma_excess, gamma_quantile
 
 CONSTANT, UNIFORM, TRIANGULAR, EXPONENTIAL, LOGNORMAL, TABLE, EMPIRICAL, GAMMA = range(8)
@@ -192,10 +192,16 @@ def latency_from(law: Any, seconds: float) -> int:
     """Return a value that was drawn from *law* as a latency, never negative [ns]."""
     if law.kind == CONSTANT:
         return law.constant
-    return np.int64(np.rint(max(seconds, 0.0) * 1e9))
+    return nanoseconds_of(max(seconds, 0.0))
 
 
 @compiled
 def nanoseconds_of(seconds: float) -> int:
-    """Return seconds as whole nanoseconds."""
-    return np.int64(np.rint(seconds * 1e9))
+    """Return seconds as whole nanoseconds; at most `NEVER`."""
+    return rounded(seconds * 1e9)
+
+
+@compiled
+def rounded(time: float) -> int:
+    """Return a time [ns] as a whole number; at most `NEVER`, so that it has 64 bits."""
+    return np.int64(min(np.rint(time), 1.0 * NEVER))

@@ -125,14 +125,14 @@ def execution_over(w: Any, execution: int) -> None:
 
 @compiled
 def remark(w: Any, node: int, failure: int) -> None:
-    """Count a failure of a state that the state machine itself has caused."""
+    """Count a failure that the state machine itself has caused, with the first cause of each error."""
     if not w.failures[failure].runtime:
         return
-    state = w.nodes[node].state
+    state, error = w.nodes[node].state, w.failures[failure].error
     for place in range(w.remarks.size):
         row = w.remarks[place]
         if row.count == 0:
             row.state, row.failure = state, failure
-        if row.state == state and row.failure == failure:
+        if row.state == state and w.failures[row.failure].error == error:
             row.count += 1
             return

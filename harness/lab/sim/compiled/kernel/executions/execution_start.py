@@ -15,7 +15,7 @@ from harness.lab.sim.compiled.kernel.agenda import (
 from harness.lab.sim.compiled.kernel.draws.keyed_draws import latency_of
 from harness.lab.sim.compiled.kernel.host_operations import take_transition
 from harness.lab.sim.compiled.kernel.kernel_compilation import compiled
-from harness.lab.sim.compiled.kernel.layout import NONE
+from harness.lab.sim.compiled.kernel.layout import NEVER, NONE
 from harness.lab.sim.compiled.kernel.pools import take_execution, take_thread
 from harness.lab.sim.compiled.kernel.row_log import EXECUTIONS_STARTED, log_metric
 
@@ -86,7 +86,7 @@ def transition_delay(w: Any, thread: int, node: int) -> int:
     ex = w.executions[th.execution]
     g.transitions += 1
     full_at = max(g.trans_full, g.now)
-    g.trans_full = full_at + g.trans_interval
+    g.trans_full = min(full_at + g.trans_interval, 2 * NEVER)
     wait = max(full_at - g.now - g.trans_reach, 0)
     number = ex.transitions
     ex.transitions += 1

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import numpy as np
-
 from harness.lab.sim.compiled.kernel.agenda import (
     DEADLINE,
     END_OF_WORK,
@@ -17,7 +15,7 @@ from harness.lab.sim.compiled.kernel.agenda import (
     schedule,
     schedule_deadline,
 )
-from harness.lab.sim.compiled.kernel.draws.keyed_draws import latency_of, nanoseconds_of
+from harness.lab.sim.compiled.kernel.draws.keyed_draws import latency_of, nanoseconds_of, rounded
 from harness.lab.sim.compiled.kernel.executions.work_plan import (
     plan_described,
     plan_function,
@@ -206,7 +204,7 @@ def _transcode(w: Any, thread: int, job: int) -> int:
     row = _new_work(w, thread, job, failure, 0)
     work = w.works[row]
     work.video_s = video_s
-    scaled = np.int64(np.rint(nanoseconds_of(seconds) / g.speed))
+    scaled = rounded(nanoseconds_of(seconds) / g.speed)
     work.service = latency_of(w, g.start_delay, arrival, th.iteration, th.number) + scaled
     work.duration = latency_of(w, g.completion, arrival, th.iteration, th.number)
     _offer(w, worker.station, row, 0)
