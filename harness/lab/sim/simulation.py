@@ -30,10 +30,11 @@ from harness.lab.sim.api_visits import ApiVisits, drawn_api_visits
 from harness.lab.sim.compiled.not_lowerable import NotLowerable
 from harness.lab.sim.engine_choice import EngineName, compiled_model
 from harness.lab.sim.model.execution_inputs import InputInvalid
+from harness.lab.sim.model.flows import take_no_time
 from harness.lab.sim.model.pipeline_model import EPOCH, OnProgress, PipelineModel
 from harness.lab.sim.model.recording import FolderRecorder
 from harness.lab.sim.model.task_workers import OwnStation
-from harness.lab.sim.platform.platform_settings import Platform, Preset
+from harness.lab.sim.platform.platform_settings import Platform, PlatformInvalid, Preset
 from harness.lab.sim.platform.real_capacity import RealCapacity
 from harness.lab.sim.station_measures import measured_stations, settings_of
 from harness.lab.workload.faults.fault_window import FaultWorld
@@ -108,7 +109,8 @@ def simulate(
         ScenarioError: The scenario file is invalid, or has a fault that the simulator cannot play.
         ValueError: The engine is unknown, a change is not valid, the input is too large, or no flow starts an
             execution.
-        PlatformInvalid: A parameter of the platform does not exist or has an invalid value.
+        PlatformInvalid: A parameter of the platform does not exist or has an invalid value, or users would
+            never end because their sessions take no time.
         MachineInvalid: The state machine cannot be simulated; the message says where.
         NotLowerable: The engine is ``compiled``, and cannot play this; the message says why.
         FolderUnfit: The run folder already holds a run, or cannot be written to.
@@ -118,8 +120,8 @@ def simulate(
     scenario = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
     scenario = scenario.changed(rate=rate, duration=duration, seed=seed)
     scenario = scenario if input is None else scenario.with_input(input)
-    must_play(scenario, FaultWorld.SIMULATED)
     settings = platform_of(scenario, platform, overrides)
+    _must_fit_simulator(scenario, settings)
     definition, digest = read_machine(state_machine)
     if out is not None:
         must_hold_a_run(Path(out))
@@ -254,13 +256,24 @@ def must_simulate(
 
     Raises:
         ScenarioError: The scenario has a fault that the simulator cannot play.
+        PlatformInvalid: The users of the scenario would never end.
         MachineInvalid: The state machine cannot be simulated, or a setting belongs to nothing in it.
     """
-    must_play(scenario, FaultWorld.SIMULATED)
+    _must_fit_simulator(scenario, settings)
     try:
         PipelineModel(scenario, settings, FolderRecorder(), machine=machine)
     except ValueError as error:
         raise _machine_invalid(source, error) from None
+
+
+def _must_fit_simulator(scenario: Scenario, settings: Platform) -> None:
+    must_play(scenario, FaultWorld.SIMULATED)
+    if scenario.users and take_no_time(scenario, settings):
+        users = "1 user" if scenario.users == 1 else f"{scenario.users} users"
+        raise PlatformInvalid(
+            f"{users} would never end: the sessions take no time on this platform; use arrivals instead of "
+            "users, or give it a latency, e.g. platform.api.request_s"
+        )
 
 
 def platform_of(

@@ -12,7 +12,7 @@ import pytest
 
 from harness.lab.results.writer import FolderUnfit
 from harness.lab.sim.platform.platform_settings import Platform, PlatformInvalid
-from harness.lab.sim.simulation import MachineInvalid, platform_of, simulate
+from harness.lab.sim.simulation import MachineInvalid, must_simulate, platform_of, simulate
 from harness.lab.workload.scenario import Scenario, load_scenario
 from harness.theory import MMc
 
@@ -472,6 +472,36 @@ class TestRefusals:
 
         with pytest.raises(MachineInvalid, match=r"\$\.States\.A\.InputPath"):
             simulate(scenario(), state_machine=machine, out=tmp_path / "run")
+
+    @pytest.mark.parametrize(
+        "flow", [{"name": "viewer"}, {"name": "forbidden"}, {"name": "abandon", "after": "uploads"}]
+    )
+    def test_users_whose_sessions_take_no_time(self, flow, tmp_path):
+        """
+        The clock would advance by a nanosecond a session.
+        """
+        busy = scenario(users=1, arrivals=[], flows=[flow])
+
+        with pytest.raises(PlatformInvalid, match="1 user would never end: the sessions take no time"):
+            simulate(busy, platform="bare", out=tmp_path / "run")
+        with pytest.raises(PlatformInvalid, match="would never end"):
+            must_simulate(busy, platform_of(busy, "bare"))
+
+    @pytest.mark.parametrize(
+        ("flow", "fields", "overrides"),
+        [
+            ({"name": "viewer"}, {}, {"api.network_s": 0.01}),
+            ({"name": "abandon"}, {"behaviour": {"think_time_s": 1}}, {}),
+            ({"name": "photo_shoot"}, {}, {}),
+        ],
+    )
+    def test_users_whose_sessions_take_time(self, flow, fields, overrides):
+        """
+        A latency, a think time, or a client that waits for its batch.
+        """
+        patient = scenario(users=1, arrivals=[], flows=[flow], **fields)
+
+        must_simulate(patient, platform_of(patient, "bare", overrides))
 
     def test_a_behaviour_without_a_task_is_refused(self, tmp_path):
         """

@@ -5,7 +5,11 @@ from collections.abc import Callable, Mapping
 from simpy.events import ProcessGenerator
 
 from harness.lab.sim.model.client_session import SimulatedClient
+from harness.lab.sim.platform.platform_settings import Platform
 from harness.lab.workload import client_flows
+from harness.lab.workload.distributions.distribution import Distribution
+from harness.lab.workload.scenario import Scenario
+from harness.states_language.host import NS
 
 
 def upload(client: SimulatedClient) -> ProcessGenerator:
@@ -54,3 +58,26 @@ FLOWS: Mapping[str, Callable[[SimulatedClient], ProcessGenerator]] = {
     "viewer": SimulatedClient.view,
     "forbidden": SimulatedClient.attempt_refused,
 }
+
+
+def take_no_time(scenario: Scenario, platform: Platform) -> bool:
+    """Return whether every session of a scenario may take no time at all, so that users never stop coming."""
+    return (
+        not platform.host.processors
+        and platform.s3.bytes_per_s is None
+        and all(_is_nothing(of) for of in (platform.api.request_s, platform.api.network_s))
+        and _is_nothing(platform.s3.request_s)
+        and all(_never_waits(flow, scenario) for flow in scenario.flows)
+    )
+
+
+def _never_waits(flow: client_flows.Flow, scenario: Scenario) -> bool:
+    if isinstance(flow, client_flows.AbandonFlow):
+        return flow.after == "create" or _is_nothing(scenario.behaviour.think_time_s)
+    # The others poll until their batch ends.
+    return isinstance(flow, client_flows.ViewerFlow | client_flows.ForbiddenFlow)
+
+
+def _is_nothing(of: Distribution) -> bool:
+    """Return whether a duration rounds to 0 ns."""
+    return of.rarely_exceeds(0.5 / NS)
