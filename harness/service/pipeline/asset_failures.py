@@ -45,7 +45,7 @@ def error_text(failures: Sequence[AssetFailure]) -> str:
 
 def failed_outputs(failure: Failure, assets: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
     """Yield the output of each of *assets* that a failure names."""
-    text = f"{failure.code}: {failure.detail}"
+    text = f"{failure.code}: {failure.whole_detail}"
     reasons = {}
     for line in text.splitlines():
         code, _, rest = line.partition(": ")

@@ -9,7 +9,7 @@ transcoding job that failed is the JSON of the job: only its file and its error 
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 CODE_LENGTH = 50
 DETAIL_LENGTH = 4000
@@ -40,12 +40,19 @@ _ARN = re.compile(r"arn:aws[a-z-]*:[^\s,;'\"\])]+")
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Code and description of a failure, cut to the 50 and 4000 characters that are stored."""
+    """
+    Code and description of a failure, cut to the 50 and 4000 characters that are stored.
+
+    Attributes:
+        whole_detail: The description as it was given.
+    """
 
     code: str
     detail: str
+    whole_detail: str = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "whole_detail", self.detail)
         object.__setattr__(self, "code", self.code[:CODE_LENGTH])
         object.__setattr__(self, "detail", self.detail[:DETAIL_LENGTH])
 

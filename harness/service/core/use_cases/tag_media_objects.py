@@ -24,8 +24,8 @@ class TagMediaObjects:
     and a second attempt has the same result.
 
     Attributes:
-        upload_ttl: Validity of an upload URL [s]: a deleted batch that was never completed waits for its end,
-            because a later upload would replace the tagged object.
+        upload_ttl: Validity of an upload URL [s]: every batch waits for its end, because a later upload would
+            replace the tagged object.
     """
 
     media: MediaRepository

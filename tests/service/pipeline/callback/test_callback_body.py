@@ -127,6 +127,21 @@ def test_the_failed_files_of_a_rejection_have_their_codes():
     assert callback.failure.code == "DECODE_FAILED"
 
 
+def test_every_file_of_a_large_rejection_has_its_code():
+    """The description of the batch is cut to 4,000 characters; the codes of its files are read before."""
+    keys = [f"42/raw/photo/horizontal/b/{'a' * 40}{number}.jpg" for number in range(60)]
+    text = error_text([AssetFailure(key, "DECODE_FAILED", "it is truncated " * 8) for key in keys])
+    error = {"Error": "Rejected", "Cause": json.dumps({"errorType": "Rejected", "errorMessage": text})}
+    detail = {"jobId": 7, "batchId": "b", "listingId": 42, "assets": [{"key": key} for key in keys]}
+
+    body = callback_body(
+        {"status": "VALIDATION_FAILED", "executionArn": ARN, "error": error, "detail": detail}
+    )
+
+    assert [output["errorCode"] for output in body["outputs"]] == ["DECODE_FAILED"] * 60
+    assert len(body["error"]["message"]) == 4000
+
+
 def test_the_video_of_a_failed_transcoding_job_has_a_code():
     """The cause is the JSON of the job, and the batch fails with the video's error."""
     job = {
