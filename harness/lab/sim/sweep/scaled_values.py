@@ -79,7 +79,7 @@ def _whole(value: int, factor: float) -> int:
     return max(scaled, min(value, 1))
 
 
-def _trials(n: int, p: float, factor: float) -> Mapping[str, JsonValue]:
+def _trials(n: int, p: float, factor: float) -> dict[str, JsonValue]:
     """Return trials with *factor* times the successes: more of them if no trial can be so successful."""
     if p * factor <= 1:
         return {"p": p * factor}
