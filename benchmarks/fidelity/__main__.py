@@ -24,7 +24,7 @@ from harness.api.calibrate import calibrate
 from harness.lab.workload.scenario import Scenario
 
 SHORT = {"modelled": 450.0, "real": 150.0}
-LONG = {"modelled": 1800.0, "real": 600.0}
+LONG = {"modelled": 1800.0, "real": 400.0}
 """Lengths of each load [model s]: of modelled handlers ten times the clock's."""
 
 
