@@ -136,7 +136,9 @@ class Memory:
             changes["idle_since"] = np.concatenate([w.idle_since, np.zeros_like(w.idle_since)], axis=1)
         if g.has_viewers and g.closed_users and 2 * g.next_arrival > w.ready.size:
             changes["ready"] = _enlarged(w.ready)
-        if 8 * g.open + 4 * g.live_cases > w.metrics.size and g.logs:
+        # What one reconciliation may log, as the kernel reckons it in `_has_room`.
+        ending = 4 * g.open + 2 * g.live_cases
+        if 2 * ending > w.metrics.size and g.logs:
             changes["metrics"] = _enlarged(w.metrics)
         if g.logs == 0 and 2 * g.n_ready > w.ready_rows.size:
             changes["ready_rows"] = _enlarged(w.ready_rows)

@@ -83,6 +83,9 @@ class VariableSystem:
     preset: Preset | None = None
     state_machine: str | Path | Mapping[str, Any] | None = None
     engine: EngineName = "auto"
+    _known: dict[str, tuple[Scenario, Platform]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @cached_property
     def machine(self) -> StateMachine | None:
@@ -96,10 +99,13 @@ class VariableSystem:
             ParameterInvalid, PlatformInvalid: A key is unknown or a value is invalid.
             ScenarioError, MachineInvalid: It cannot be simulated there.
         """
-        scenario, overrides = self._changed(point)
-        platform = platform_of(scenario, self.preset, overrides)
-        must_simulate(scenario, platform, self.machine, self.state_machine)
-        return scenario, platform
+        # Kept: a study checks its points before it plays them; that takes as long as a short replication.
+        if (key := text_of(point)) not in self._known:
+            scenario, overrides = self._changed(point)
+            platform = platform_of(scenario, self.preset, overrides)
+            must_simulate(scenario, platform, self.machine, self.state_machine)
+            self._known[key] = scenario, platform
+        return self._known[key]
 
     def value_at_base(self, key: str) -> Any:
         """Return the value of a parameter that is not varied; raise ParameterInvalid if it has none."""

@@ -78,7 +78,6 @@ class Replicator:
     journal: SweepJournal | None = None
     progress: Callable[[int], None] | None = None
     _known: dict[str, dict[int, ReplicationSummary]] = field(default_factory=dict)
-    _systems: dict[str, tuple[Scenario, Platform]] = field(default_factory=dict)
     _shortest: float | None = None
 
     def __post_init__(self) -> None:
@@ -130,10 +129,7 @@ class Replicator:
                 self.progress(len(result.summaries))
 
     def _chunk(self, point: Point, numbers: Sequence[int]) -> Chunk:
-        if (key := text_of(point)) not in self._systems:
-            # Kept: it takes as long as a short replication.
-            self._systems[key] = self.system.at(point)
-        scenario, platform = self._systems[key]
+        scenario, platform = self.system.at(point)
         warm_up = scenario.warm_up_s if self.warm_up is None else self.warm_up
         system = self.system
         return Chunk(

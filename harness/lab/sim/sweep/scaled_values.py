@@ -99,12 +99,9 @@ def _is_count(key: str) -> bool:
 
 def _is_another(key: str, base: Any, value: Any, wanted: float) -> bool:
     """Return whether the mean of a value differs from that of the base by about the wanted part of it."""
-    if value == base:
-        return False
-    is_count = _is_count(key)
-    if not isinstance(base, dict):
-        return True
-    before, after = (_mean(each, is_rounded=is_count) for each in (base, value))
+    if value == base or not isinstance(base, dict):
+        return bool(value != base)
+    before, after = (_mean(each, is_rounded=_is_count(key)) for each in (base, value))
     return (after - before) / wanted >= LEAST_OF_CHANGE * before
 
 
